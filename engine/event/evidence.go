@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import (
+	"net/netip"
+	"time"
+)
+
+// HeardMax is how many adverts an Evidence keeps.
+const HeardMax = 8
+
+// TermMax is how many terms of the priority arithmetic an Evidence keeps.
+const TermMax = 8
+
+// Heard is one advert that was received.
+type Heard struct {
+	// At is the kernel's receive time on the monotonic clock.
+	At Instant `json:"at"`
+	// Wall is the kernel's receive time in nanoseconds since the Unix epoch, 0 if unknown.
+	Wall     int64      `json:"wall,omitempty"`
+	Source   netip.Addr `json:"source,omitzero"`
+	Priority uint8      `json:"priority"`
+	// Interval is the advertisement interval that it carried.
+	Interval time.Duration `json:"interval,omitempty"`
+}
+
+// Term is one summand of an effective priority.
+type Term struct {
+	Kind  SubjectKind `json:"kind"`
+	Name  string      `json:"name"`
+	Delta int16       `json:"delta"`
+	// Up is the verdict on the tracked object now.
+	Up bool `json:"up"`
+}
+
+// Evidence is what was known when a transition was decided: a record of fixed
+// size, no prose. Explanations, mails and traces are rendered from it.
+type Evidence struct {
+	// Heard are the last adverts of the master, newest first; N of them.
+	N     uint8           `json:"n,omitempty"`
+	Heard [HeardMax]Heard `json:"heard,omitzero"`
+	// Peer is the router that won, was lost, or is in conflict.
+	Peer         netip.Addr `json:"peer,omitzero"`
+	PeerPriority uint8      `json:"peer_priority,omitempty"`
+	// Interval, Skew and MasterDown are the timers in force.
+	Interval   time.Duration `json:"interval,omitempty"`
+	Skew       time.Duration `json:"skew,omitempty"`
+	MasterDown time.Duration `json:"master_down,omitempty"`
+	// Deadline is when the timer that led here was due.
+	Deadline Instant `json:"deadline,omitempty"`
+	// Lateness is how much later than Deadline this process looked.
+	Lateness time.Duration `json:"lateness,omitempty"`
+	// Margin is what was left on the master-down timer when the last advert came.
+	Margin time.Duration `json:"margin,omitempty"`
+	// Stall is the longest pause of this process within the last master-down interval.
+	Stall time.Duration `json:"stall,omitempty"`
+	// Base, Effective and Terms are the priority arithmetic; Terms has NTerm
+	// entries, and More counts the ones that found no room.
+	Base      uint8         `json:"base,omitempty"`
+	Effective uint8         `json:"effective,omitempty"`
+	NTerm     uint8         `json:"n_term,omitempty"`
+	More      uint8         `json:"more,omitempty"`
+	Terms     [TermMax]Term `json:"terms,omitzero"`
+	// Object is the tracked object, interface, member or address that changed.
+	Object      SubjectKind `json:"object,omitempty"`
+	ObjectName  string      `json:"object_name,omitempty"`
+	ObjectState State       `json:"object_state,omitempty"`
+	// Want and Got are what was expected and what came (refused adverts).
+	Want string `json:"want,omitempty"`
+	Got  string `json:"got,omitempty"`
+}
+
+// LastHeard returns the newest advert; ok is false if none was heard.
+func (e *Evidence) LastHeard() (h Heard, ok bool) {
+	if e.N == 0 {
+		return Heard{}, false
+	}
+	return e.Heard[0], true
+}

@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+// Kind is what sort of thing happened: a closed list.
+type Kind uint8
+
+// The kinds.
+const (
+	KindNone Kind = iota
+	// VRRPState is a transition of an instance: From, To, Reason, Evidence.
+	VRRPState
+	// VRRPAdvertRejected is the first of a run of adverts refused for the same
+	// Reason from the same source; the rest are only counted.
+	VRRPAdvertRejected
+	// VRRPPriority is a change of the effective priority.
+	VRRPPriority
+	// VRRPConflict is another master heard while master (Reason says who is
+	// higher), or its end (To = Down).
+	VRRPConflict
+	// VRRPNearMiss is a master-down timer that was rescued in its last interval.
+	VRRPNearMiss
+	// GroupState is a transition of a sync group.
+	GroupState
+	// AddressAdded is the end of one batch of additions of an instance: Count
+	// addresses, Took from the first to the last.
+	AddressAdded
+	// AddressRemoved is the end of one batch of removals.
+	AddressRemoved
+	// AddressLost is an address of ours that somebody else removed.
+	AddressLost
+	// AnnounceSent is one burst of gratuitous ARPs or unsolicited NAs: Count frames.
+	AnnounceSent
+	// InterfaceChanged is an interface that went up, down, appeared or vanished.
+	InterfaceChanged
+	// TrackChanged is a tracked object that changed its verdict.
+	TrackChanged
+	// ExecDone is a finished external program: Count is its exit status.
+	ExecDone
+	// NotifySent is an event delivered by a channel (script, fifo, smtp, webhook, snmp_trap).
+	NotifySent
+	// NotifyFailed is an attempt of a channel that failed; Reason says how.
+	NotifyFailed
+	// ConfigLoaded is a configuration now in force.
+	ConfigLoaded
+	// ConfigRejected is a configuration that was refused; the old one stays.
+	ConfigRejected
+	// WorkerStarted is a role's process that is up.
+	WorkerStarted
+	// WorkerLost is a role's process that died.
+	WorkerLost
+	// LinkGap is a range of events that were lost: Count of them.
+	LinkGap
+	// PrivilegeDenied is something vigild asked of the kernel and was refused
+	// (real-time priority, locked memory); it goes on without.
+	PrivilegeDenied
+	// Stalled is a pause of our own that was long enough to matter.
+	Stalled
+	// ClockStepped is a jump of the wall clock.
+	ClockStepped
+	// CheckOutcome, ServerState, ServiceQuorum and IPVSApplied belong to health checking.
+	CheckOutcome
+	ServerState
+	ServiceQuorum
+	IPVSApplied
+)
+
+var kindWords = []string{
+	"", "vrrp.state", "vrrp.advert_rejected", "vrrp.priority", "vrrp.conflict", "vrrp.near_miss", "group.state",
+	"address.added", "address.removed", "address.lost", "announce.sent", "interface.changed", "track.changed",
+	"exec.done", "notify.sent", "notify.failed", "config.loaded", "config.rejected", "worker.started", "worker.lost",
+	"link.gap", "privilege.denied", "stalled", "clock.stepped",
+	"check.outcome", "server.state", "service.quorum", "ipvs.applied",
+}
+
+func (k Kind) String() string { return wordOf(kindWords, k) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (k *Kind) UnmarshalText(b []byte) (err error) {
+	*k, err = word[Kind](kindWords, b, "kind")
+	return err
+}

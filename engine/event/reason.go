@@ -1,0 +1,210 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+// Reason says why, in one word from a closed list. Exits use it as a label,
+// so a word, once published, keeps its meaning.
+type Reason uint8
+
+// Reasons of a transition (vrrp.state, group.state).
+const (
+	ReasonNone Reason = iota
+	// Startup: the router started.
+	Startup
+	// MasterDownTimer: no advert from the master for the master-down interval.
+	MasterDownTimer
+	// PriorityZero: the master said that it gives up.
+	PriorityZero
+	// Preempt: the master that was heard had a lower priority than ours.
+	Preempt
+	// HigherPriority: another master with a higher priority was heard.
+	HigherPriority
+	// HigherAddress: another master with our priority and a higher address was heard.
+	HigherAddress
+	// Tracking: a tracked script, file, process or BFD session changed.
+	Tracking
+	// Interface: an interface went down or up, appeared or vanished.
+	Interface
+	// AddressMissing: the instance has no source address, or got one again.
+	AddressMissing
+	// AddressGone: somebody removed an address of ours.
+	AddressGone
+	// SyncGroup: a member of the sync group moved the others.
+	SyncGroup
+	// Reload: the configuration changed.
+	Reload
+	// Shutdown: the router stops.
+	Shutdown
+	// Resumed: a restarted worker takes up the state its predecessor had.
+	Resumed
+	// Admin: a person asked for it.
+	Admin
+
+	// The reasons from here to rejectEnd are those of a refused advert.
+
+	// RejectTTL: time to live or hop limit is not what is required.
+	RejectTTL
+	// RejectPacketLength: too short, or of a length that fits no address count.
+	RejectPacketLength
+	// RejectPacketType: not an ADVERTISEMENT.
+	RejectPacketType
+	// RejectVersion: another VRRP version than ours.
+	RejectVersion
+	// RejectVRID: a virtual router id that no instance here has.
+	RejectVRID
+	// RejectChecksum: the checksum is wrong.
+	RejectChecksum
+	// RejectAddressList: other addresses than ours (compat: counted, and the
+	// advert is still used).
+	RejectAddressList
+	// RejectAdvertInterval: another interval than ours (version 2).
+	RejectAdvertInterval
+	// RejectAuthInvalidType: an authentication type that does not exist.
+	RejectAuthInvalidType
+	// RejectAuthTypeMismatch: another authentication type than ours.
+	RejectAuthTypeMismatch
+	// RejectAuthFailure: the password or digest is wrong.
+	RejectAuthFailure
+	// RejectAuthExtMissing and the next five belong to auth_hmac.
+	RejectAuthExtMissing
+	RejectAuthExtMalformed
+	RejectAuthExtUnknownKey
+	RejectAuthExtInvalidHMAC
+	RejectAuthExtStale
+	RejectAuthExtReplay
+	// RejectUnknownPeer: a unicast advert from somebody who is no configured peer.
+	RejectUnknownPeer
+	// RejectDestination: a multicast advert on a unicast instance or the reverse.
+	RejectDestination
+	// RejectOwner: the address owner ignores adverts.
+	RejectOwner
+	rejectEnd
+
+	// The reasons from here to failureEnd say how a step failed.
+
+	// FailKernel: the kernel refused (netlink, socket).
+	FailKernel
+	// FailExit: a program ended with a status that means no.
+	FailExit
+	// FailSignal: a program was ended by a signal.
+	FailSignal
+	// FailTimeout: it took longer than allowed.
+	FailTimeout
+	// FailSpawn: a program could not be started.
+	FailSpawn
+	// FailRefused: the far end refused the connection or the message.
+	FailRefused
+	// FailUnreachable: the far end could not be reached.
+	FailUnreachable
+	// FailTLS: the TLS handshake or verification did not succeed.
+	FailTLS
+	// FailAuth: the far end did not accept the credentials.
+	FailAuth
+	// FailProtocol: the far end answered what its protocol does not allow.
+	FailProtocol
+	// FailOverflow: a queue was full.
+	FailOverflow
+	// FailPermission: not allowed.
+	FailPermission
+	// FailInvalid: the input is not valid.
+	FailInvalid
+	// FailCrash: a process ended by itself when it should not.
+	FailCrash
+	failureEnd
+
+	// The precedences of another master that is heard while master.
+
+	// ConflictLower: its priority is lower.
+	ConflictLower
+	// ConflictEqual: its priority is equal.
+	ConflictEqual
+	// ConflictHigher: its priority is higher.
+	ConflictHigher
+
+	// The moments of announce.sent.
+
+	// AnnounceTransition: at the transition.
+	AnnounceTransition
+	// AnnounceRepeat: garp_master_delay later.
+	AnnounceRepeat
+	// AnnounceRefresh: garp_master_refresh.
+	AnnounceRefresh
+	// AnnounceLowerPriority: after an advert of a lower priority.
+	AnnounceLowerPriority
+	// AnnounceReload: addresses that a reload added.
+	AnnounceReload
+	// AnnounceThaw: after a pause of our own (freeze detector).
+	AnnounceThaw
+)
+
+var reasonWords = []string{
+	"", "startup", "master_down_timer", "priority_zero", "preempt", "higher_priority", "higher_address", "tracking",
+	"interface", "address_missing", "address_gone", "sync_group", "reload", "shutdown", "resumed", "admin",
+	"ttl", "packet_length", "packet_type", "version", "vrid", "checksum", "address_list", "advert_interval",
+	"auth_invalid_type", "auth_type_mismatch", "auth_failure", "auth_ext_missing", "auth_ext_malformed",
+	"auth_ext_unknown_key", "auth_ext_invalid_hmac", "auth_ext_stale", "auth_ext_replay", "unknown_peer",
+	"destination", "owner", "",
+	"kernel", "exit", "signal", "timeout", "spawn", "refused", "unreachable", "tls", "auth", "protocol", "overflow",
+	"permission", "invalid", "crash", "",
+	"lower", "equal", "higher",
+	"transition", "repeat", "refresh", "lower_priority", "reload_added", "thaw",
+}
+
+func (r Reason) String() string { return wordOf(reasonWords, r) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *Reason) UnmarshalText(b []byte) (err error) {
+	*r, err = word[Reason](reasonWords, b, "reason")
+	return err
+}
+
+func (r Reason) isFailure() bool { return r > rejectEnd && r < failureEnd }
+
+// RejectCount is the number of reasons for refusing an advert.
+const RejectCount = int(rejectEnd - RejectTTL)
+
+// RejectIndex returns the place of a reject reason in Tally.Rejects; ok is
+// false for other reasons.
+func (r Reason) RejectIndex() (i int, ok bool) {
+	if r < RejectTTL || r >= rejectEnd {
+		return 0, false
+	}
+	return int(r - RejectTTL), true
+}
+
+// RejectAt is the inverse of RejectIndex; i is 0 to RejectCount-1.
+func RejectAt(i int) Reason { return RejectTTL + Reason(i) }
+
+// Transition is one legal (from, to, reason) of an instance.
+type Transition struct {
+	From, To State
+	Reason   Reason
+}
+
+// Transitions is the closed list of what an instance may do; exits show each
+// of them from the start, at zero.
+func Transitions() []Transition {
+	var out []Transition
+	add := func(from, to State, why ...Reason) {
+		for _, r := range why {
+			out = append(out, Transition{from, to, r})
+		}
+	}
+	add(Init, Backup, Startup)
+	add(Init, Fault, Startup, Interface, Tracking, AddressMissing, SyncGroup)
+	add(Init, Master, Resumed)
+	add(Backup, Master, MasterDownTimer, PriorityZero, Preempt, SyncGroup, Startup, Admin)
+	add(Backup, Fault, Interface, Tracking, AddressMissing, SyncGroup, Reload)
+	add(Master, Backup, HigherPriority, HigherAddress, SyncGroup, AddressGone, Reload, Admin)
+	add(Master, Fault, Interface, Tracking, AddressMissing, SyncGroup, Reload)
+	add(Fault, Backup, Interface, Tracking, AddressMissing, SyncGroup, Reload)
+	for _, s := range []State{Init, Backup, Master, Fault} {
+		add(s, Stop, Shutdown)
+		add(s, Deleted, Reload)
+	}
+	return out
+}

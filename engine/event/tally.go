@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import "time"
+
+// GapBounds are the upper bounds of the buckets of Tally.Gaps: the time
+// between two adverts of the master divided by its advertisement interval.
+func GapBounds() []float64 { return []float64{.5, .9, .99, 1.01, 1.1, 1.25, 1.5, 2, 2.5, 3} }
+
+// LagBounds are the upper bounds in seconds of the buckets of RouterTally.Lag.
+func LagBounds() []float64 {
+	return []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1}
+}
+
+// GapBuckets and LagBuckets count the buckets, the one without bound included.
+const (
+	GapBuckets = 11
+	LagBuckets = 14
+)
+
+// Tally is the counters of one instance since the worker started: absolute
+// values, so losing one loses nothing.
+type Tally struct {
+	Subject Subject `json:"subject"`
+	At      Instant `json:"at"`
+	// Sent and Received count adverts; ZeroSent and ZeroReceived the ones of priority 0.
+	Sent         uint64 `json:"sent"`
+	Received     uint64 `json:"received"`
+	ZeroSent     uint64 `json:"zero_sent"`
+	ZeroReceived uint64 `json:"zero_received"`
+	SendErrors   uint64 `json:"send_errors"`
+	// Rejects counts refused adverts by RejectIndex.
+	Rejects [RejectCount]uint64 `json:"rejects"`
+	// Conflicts counts adverts of another master while master: lower, equal, higher priority.
+	Conflicts [3]uint64 `json:"conflicts"`
+	// Missed counts adverts that were due and not seen in time, NearMisses
+	// master-down timers rescued in their last interval.
+	Missed     uint64 `json:"missed"`
+	NearMisses uint64 `json:"near_misses"`
+	// GratuitousARPs, UnsolicitedNAs and AnnounceErrors count frames.
+	GratuitousARPs uint64 `json:"garps"`
+	UnsolicitedNAs uint64 `json:"nas"`
+	AnnounceErrors uint64 `json:"announce_errors"`
+	// InState is the time spent in INIT, BACKUP, MASTER and FAULT, up to At.
+	InState [4]time.Duration `json:"in_state"`
+	// Gaps is the histogram of GapBounds; GapSum the sum of the ratios.
+	Gaps   [GapBuckets]uint64 `json:"gaps"`
+	GapSum float64            `json:"gap_sum"`
+
+	// The rest are present values, not counters.
+
+	Priority       uint8         `json:"priority"`
+	MasterPriority uint8         `json:"master_priority"`
+	Master         string        `json:"master,omitempty"`
+	MasterInterval time.Duration `json:"master_interval"`
+	MasterDown     time.Duration `json:"master_down"`
+	Margin         time.Duration `json:"margin"`
+	LastAdvert     Instant       `json:"last_advert,omitempty"`
+	SplitBrain     bool          `json:"split_brain,omitempty"`
+}
+
+// RouterTally is the counters of a vrrp worker as a whole.
+type RouterTally struct {
+	At Instant `json:"at"`
+	// Checksum, Version, VRID and Length count packets that fit no instance.
+	Checksum uint64 `json:"checksum"`
+	Version  uint64 `json:"version"`
+	VRID     uint64 `json:"vrid"`
+	Length   uint64 `json:"length"`
+	// Lag is the histogram of LagBounds of timer due to timer run; LagSum its sum.
+	Lag    [LagBuckets]uint64 `json:"lag"`
+	LagSum time.Duration      `json:"lag_sum"`
+	// LagMax is the worst so far.
+	LagMax time.Duration `json:"lag_max"`
+	// Stalls counts pauses longer than the shortest master-down interval.
+	Stalls uint64 `json:"stalls"`
+	// ClockSteps counts jumps of the wall clock.
+	ClockSteps uint64 `json:"clock_steps"`
+	// Dropped counts packets that the kernel dropped for want of buffer.
+	Dropped uint64 `json:"dropped"`
+	// EdgesLost counts events that found the outgoing ring full.
+	EdgesLost uint64 `json:"edges_lost"`
+	// RealTime and Locked say whether real-time priority and locked memory were granted.
+	RealTime bool `json:"real_time"`
+	Locked   bool `json:"locked"`
+}

@@ -1,0 +1,141 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// Input is one thing that can happen to a Router: a closed set.
+type Input interface{ input() }
+
+// Tick says that time has come to the Router's Deadline (or that it may have).
+type Tick struct{}
+
+// Packet is a received VRRP packet, not yet parsed. The Router parses and
+// judges it; the loop that received it decides nothing. Payload is only valid
+// during Step.
+type Packet struct {
+	IfIndex      int
+	Family       uint8
+	Source, Dest netip.Addr
+	// TTL is the time to live or hop limit, -1 if the kernel did not say.
+	TTL int
+	// At is the kernel's receive time on the monotonic clock, Wall the same in
+	// nanoseconds since the Unix epoch.
+	At   event.Instant
+	Wall int64
+	// AH is the authentication header in front of the payload, nil if none.
+	AH      []byte
+	Payload []byte
+}
+
+// Link is the present condition of an interface.
+type Link struct {
+	IfIndex int
+	Name    string
+	// Present is false for an interface that was deleted.
+	Present bool
+	// Up means administratively up and running.
+	Up  bool
+	MTU int
+}
+
+// IfAddr is an address that appeared on, or vanished from, an interface.
+type IfAddr struct {
+	IfIndex int
+	Prefix  netip.Prefix
+	// Present is false for an address that was removed.
+	Present bool
+	// Tentative is an IPv6 address whose duplicate address detection has not
+	// ended; Duplicate one for which it found a duplicate.
+	Tentative, Duplicate bool
+	Secondary            bool
+}
+
+// ScriptResult is the end of one run of a vrrp_script.
+type ScriptResult struct {
+	Name string
+	// OK is exit status 0.
+	OK bool
+	// Status is the exit status, or the signal number if Reason is FailSignal.
+	Status int
+	Reason event.Reason
+	Took   time.Duration
+	// Cause is the exec.done event of the run.
+	Cause event.Ref
+}
+
+// FileValue is what a track_file holds.
+type FileValue struct {
+	Name  string
+	Value int64
+}
+
+// ProcessCount is how many processes match a vrrp_track_process.
+type ProcessCount struct {
+	Name  string
+	Count int
+}
+
+// Configure is a configuration: the first one starts the Router, later ones
+// reload it by difference. Resume, on the first one, is what a predecessor of
+// this worker was doing less than one advertisement interval ago.
+type Configure struct {
+	Settings *Settings
+	// Cause is the config.loaded event.
+	Cause  event.Ref
+	Resume []Resumed
+}
+
+// Resumed is the state in which a predecessor left an instance.
+type Resumed struct {
+	Name  string
+	State event.State
+	// Within says that the predecessor was lost less than one advertisement
+	// interval ago, so that the peer has noticed nothing.
+	Within bool
+}
+
+// Done is the outcome of an Action of kind Own, Disown or Announce.
+type Done struct {
+	// ID is the instance's, 0 for static things.
+	ID   int
+	Kind ActionKind
+	// Why is the Action's Reason.
+	Why event.Reason
+	// Cause and Root are the Action's.
+	Cause, Root event.Ref
+	// Count things were done, Failed were not; Detail is the first failure's text.
+	Count, Failed int
+	Detail        string
+	// Frames4 and Frames6 count the announcements that were sent.
+	Frames4, Frames6 int
+	Start, End       event.Instant
+}
+
+// SendFailed says that n adverts of an instance could not be sent.
+type SendFailed struct {
+	ID     int
+	N      int
+	Detail string
+}
+
+// Stop asks the Router to give everything up.
+type Stop struct{}
+
+func (Tick) input()         {}
+func (*Packet) input()      {}
+func (Link) input()         {}
+func (IfAddr) input()       {}
+func (ScriptResult) input() {}
+func (FileValue) input()    {}
+func (ProcessCount) input() {}
+func (*Configure) input()   {}
+func (*Done) input()        {}
+func (SendFailed) input()   {}
+func (Stop) input()         {}

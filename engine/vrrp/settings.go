@@ -1,0 +1,212 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// Settings is everything a Router needs to know. It is built and validated by
+// config; the machine trusts it.
+type Settings struct {
+	Instances []InstanceSettings
+	Groups    []GroupSettings
+	// Scripts, Files and Processes are the tracked objects, by name.
+	Scripts   []ScriptSettings
+	Files     []FileSettings
+	Processes []ProcessSettings
+	// Static addresses and routes are installed at start and removed at stop.
+	StaticAddresses []Address
+	StaticRoutes    []Route
+	StaticRules     []Rule
+	// StartupDelay is vrrp_startup_delay: adverts are ignored and nothing is
+	// sent for this long after the start. 0 to 4294 s.
+	StartupDelay time.Duration
+	// OwnerIgnoreAdverts, GarpInterval and GnaInterval are the globals of these names.
+	GarpInterval time.Duration
+	GnaInterval  time.Duration
+	// UpDelay and DownDelay debounce an interface (interface_up_down_delays).
+	LinkDelays []LinkDelay
+	// KeepAddresses is -V/--dont-release-vrrp: leave the addresses at stop.
+	KeepAddresses bool
+	// ReleaseVIPs is -X/--release-vips: remove addresses on transition even if they were there before us.
+	ReleaseVIPs     bool
+	LogUnknownVRIDs bool
+}
+
+// LinkDelay is one line of interface_up_down_delays; 0 to 255 s each.
+type LinkDelay struct {
+	Interface string
+	Down, Up  time.Duration
+}
+
+// Auth is the authentication of VRRP version 2.
+type Auth uint8
+
+// The kinds of authentication.
+const (
+	AuthNone Auth = iota
+	AuthPass
+	AuthAH
+)
+
+// InstanceSettings is one vrrp_instance.
+type InstanceSettings struct {
+	Name string
+	// Family is 4 or 6; Version 2 or 3; VRID 1 to 255.
+	Family  uint8
+	Version uint8
+	VRID    uint8
+	// Interface is the bound interface.
+	Interface string
+	// State is the initial state asked for: event.Backup or event.Master.
+	State event.State
+	// Priority is 1 to 255; 255 is the address owner.
+	Priority uint8
+	// AdvertInterval is advert_int: 1 to 255 s in whole seconds (version 2), 10 ms to 40.95 s in steps of 10 ms (version 3).
+	AdvertInterval time.Duration
+	// DownTimerAdverts is how many intervals without an advert mean the master is gone; 1 to 100, default 3.
+	DownTimerAdverts int
+	NoPreempt        bool
+	// PreemptDelay is 0 to 1000 s.
+	PreemptDelay time.Duration
+	Auth         Auth
+	// AuthPass is the password, padded with zeros.
+	AuthPass [8]byte
+	// Source is mcast_src_ip or unicast_src_ip; zero means the primary address of the interface.
+	Source      netip.Addr
+	TrackSource bool
+	// Multicast is the destination of adverts.
+	Multicast netip.Addr
+	// Unicast and Peers: adverts go to each peer instead of the multicast group.
+	Unicast         bool
+	Peers           []Peer
+	CheckUnicastSrc bool
+	// UnicastTTL is the TTL of unicast adverts; 0 means the default (255 for IPv4, the kernel's for IPv6).
+	UnicastTTL uint8
+	// Addresses are advertised, Excluded are not; both are owned exactly while master.
+	Addresses []Address
+	Excluded  []Address
+	Routes    []Route
+	Rules     []Rule
+	// Garp* are the garp_master_* and garp_lower_prio_* keywords.
+	GarpDelay            time.Duration
+	GarpRepeat           int
+	GarpRefresh          time.Duration
+	GarpRefreshRepeat    int
+	GarpLowerPrioDelay   time.Duration
+	GarpLowerPrioRepeat  int
+	LowerPrioNoAdvert    bool
+	HigherPrioSendAdvert bool
+	OwnerIgnoreAdverts   bool
+	// SkipCheckAdvAddr checks the address list only when the master changes.
+	SkipCheckAdvAddr bool
+	V3ChecksumAsV2   bool
+	Strict           bool
+	// Accept is false under no_accept (and strict without accept).
+	Accept             bool
+	DontTrackPrimary   bool
+	PromoteSecondaries bool
+	// Tracks are what the instance follows (its own interface is implied).
+	Tracks []Track
+	// NotifyPriority emits vrrp.priority for notifiers; always emitted for metrics.
+	NotifyPriority bool
+	NotifyDeleted  bool
+}
+
+// Owner says whether the instance owns its addresses (RFC 9568 section 5.2.4).
+func (s *InstanceSettings) Owner() bool { return s.Priority == 255 }
+
+// Peer is one unicast peer.
+type Peer struct {
+	Addr netip.Addr
+	// MinTTL and MaxTTL bound the TTL of its adverts; -1 means no bound.
+	MinTTL, MaxTTL int
+}
+
+// Track says that an instance or group follows an object.
+type Track struct {
+	// Kind is event.SubjectInterface, SubjectScript, SubjectFile, SubjectProcess or SubjectBFD.
+	Kind event.SubjectKind
+	Name string
+	// Weight is -254 to 254; 0 means FAULT while the object is bad.
+	Weight  int
+	Reverse bool
+}
+
+// Address is one address line, with every option keepalived gives it.
+type Address struct {
+	Prefix netip.Prefix
+	// Interface is dev; empty means the instance's.
+	Interface string
+	Peer      netip.Prefix
+	Broadcast netip.Addr
+	Label     string
+	// Scope is the kernel's RT_SCOPE number, 0 global to 255 nowhere.
+	Scope uint8
+	// Home, NoDAD, ManageTempAddr, NoPrefixRoute and AutoJoin are the address flags.
+	Home, NoDAD, ManageTempAddr, NoPrefixRoute, AutoJoin bool
+	// NoTrack: neither the interface nor a removal by others matters.
+	NoTrack bool
+	// PreferredLft is the preferred lifetime; Forever unless given.
+	PreferredLft uint32
+}
+
+// Forever is an infinite lifetime of an address, in seconds.
+const Forever = ^uint32(0)
+
+// Route is one line of virtual_routes or static_routes: the words of the line
+// in canonical order, parsed by the applier; the machine only moves it.
+type Route struct {
+	Words   []string
+	Family  uint8
+	NoTrack bool
+	// Interfaces are the interfaces that the route needs.
+	Interfaces []string
+}
+
+// Rule is one line of virtual_rules or static_rules.
+type Rule struct {
+	Words   []string
+	Family  uint8
+	NoTrack bool
+}
+
+// GroupSettings is one vrrp_sync_group.
+type GroupSettings struct {
+	Name    string
+	Members []string
+	// TrackingWeight is sync_group_tracking_weight: members keep their weights.
+	TrackingWeight bool
+	Tracks         []Track
+}
+
+// ScriptSettings is the part of a vrrp_script that decides.
+type ScriptSettings struct {
+	Name string
+	// Rise and Fall are at least 1.
+	Rise, Fall int
+	Weight     int
+	Reverse    bool
+	InitFail   bool
+}
+
+// FileSettings is one track_file.
+type FileSettings struct {
+	Name, Path string
+	Weight     int
+	Reverse    bool
+}
+
+// ProcessSettings is the part of a vrrp_track_process that decides.
+type ProcessSettings struct {
+	Name                      string
+	Quorum, QuorumMax         int
+	Weight                    int
+	Reverse                   bool
+	TerminateDelay, ForkDelay time.Duration
+}
