@@ -1,0 +1,135 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package notify
+
+import "time"
+
+// Settings is everything that notifiers need to know. It is built and
+// validated by config; the notifiers trust it.
+type Settings struct {
+	// Instances and Groups are in the order of the configuration, also those
+	// that have no script.
+	Instances []SubjectSettings
+	Groups    []SubjectSettings
+	// FIFOs are notify_fifo and vrrp_notify_fifo, those that are set.
+	FIFOs    []FIFOSettings
+	SMTP     SMTPSettings
+	Webhooks []WebhookSettings
+}
+
+// Script is one notify script: the command line of keepalived.conf, split into
+// words, with the account it runs under.
+type Script struct {
+	// Argv is the program and its arguments; empty means no script.
+	Argv []string
+	// User and Group are the account; empty means script_user of global_defs.
+	User, Group string
+}
+
+// Set says whether a script is configured.
+func (s *Script) Set() bool { return len(s.Argv) > 0 }
+
+// SubjectSettings is what is told about one vrrp_instance or vrrp_sync_group.
+type SubjectSettings struct {
+	Name string
+	// Master, Backup, Fault and Stop are notify_master, notify_backup,
+	// notify_fault and notify_stop: run with exactly their own arguments.
+	Master, Backup, Fault, Stop Script
+	// Deleted is the command of notify_deleted, if it has one (instances only).
+	Deleted Script
+	// ReportDeleted is notify_deleted: an instance that a reload removed is
+	// reported as DELETED. compat: without it, it is reported as FAULT.
+	ReportDeleted bool
+	// MasterRxLowerPri is notify_master_rx_lower_pri (instances only).
+	MasterRxLowerPri Script
+	// Generic is notify: TYPE NAME STATE PRIORITY are appended to its arguments.
+	Generic Script
+	// PriorityChanges is notify_priority_changes with its defaults from the
+	// group and vrrp_notify_priority_changes: FIFOs get a line per change.
+	PriorityChanges bool
+	// SMTPAlert is smtp_alert with its defaults from smtp_alert_vrrp and smtp_alert.
+	SMTPAlert bool
+}
+
+// FIFOSettings is one FIFO and the program that reads it.
+type FIFOSettings struct {
+	// Keyword is notify_fifo or vrrp_notify_fifo: the name in statistics.
+	Keyword string
+	Path    string
+	// User and Group own the FIFO; empty means the daemon's.
+	User, Group string
+	// Script is the program that reads the FIFO; the path of the FIFO is
+	// appended to its arguments.
+	Script Script
+}
+
+// TLSMode is how a connection to a mail server is protected.
+type TLSMode string
+
+// The modes of TLS.
+const (
+	// TLSNone sends in the clear, as keepalived does.
+	TLSNone TLSMode = "none"
+	// TLSStartTLS demands STARTTLS before anything else.
+	TLSStartTLS TLSMode = "starttls"
+	// TLSImplicit speaks TLS from the first byte.
+	TLSImplicit TLSMode = "tls"
+)
+
+// SMTPSettings is how mail is sent. Mail is sent only if both Server and
+// Recipients are set (compat).
+type SMTPSettings struct {
+	// RouterID stands in front of every subject.
+	RouterID string
+	// Server is a host name or address; Port is 1 to 65535, 0 means 25.
+	Server string
+	Port   uint16
+	// From is notification_email_from; Recipients is notification_email.
+	From       string
+	Recipients []string
+	// Helo is smtp_helo_name; empty means the host name.
+	Helo string
+	// ConnectTimeout bounds one delivery, connection included; 0 means 30 s.
+	ConnectTimeout time.Duration
+	// NoFaults is no_email_faults: no mail about a transition to FAULT.
+	NoFaults bool
+
+	// The rest comes from vigil.yaml.
+
+	// TLS is the protection of the connection; empty means TLSNone.
+	TLS TLSMode
+	// CAFile is a PEM file of the authorities to trust; empty means the system's.
+	CAFile string
+	// User and Password are for AUTH; empty means no authentication. The best
+	// mechanism that the server offers is taken; passwords never go out in the clear.
+	User, Password string
+	// MaxAge is how long delivery is tried, 0 means 1 h.
+	MaxAge time.Duration
+}
+
+// Enabled says whether mail can be sent at all.
+func (s *SMTPSettings) Enabled() bool { return s.Server != "" && len(s.Recipients) > 0 }
+
+// WebhookSettings is one receiver of JSON documents.
+type WebhookSettings struct {
+	// Name is the name in statistics and events.
+	Name string
+	// URL is http or https.
+	URL string
+	// Node is the name of this router in the document; empty means the host name.
+	Node string
+	// Secret is the key of the HMAC-SHA256 signature; empty means unsigned.
+	Secret string
+	// Headers are added to each request.
+	Headers map[string]string
+	// Timeout bounds one attempt, 0 means 10 s.
+	Timeout time.Duration
+	// MaxTries bounds the attempts for one document, 0 means 10.
+	MaxTries int
+	// MaxAge is how long delivery is tried, 0 means 1 h.
+	MaxAge time.Duration
+	// CAFile is a PEM file of the authorities to trust; CertFile and KeyFile
+	// are the certificate that this router shows.
+	CAFile, CertFile, KeyFile string
+}
