@@ -34,7 +34,7 @@ var Tiers = []Tier{
 	{"engine", none, none, "engine itself is only the house rules"},
 	{"engine/house", none, none, "the rules look at the tree and at nothing in it"},
 	{"engine/event", none, none, whyLeaf},
-	{"engine/vrrp/wire", none, none, whyLeaf},
+	{"engine/vrrp/wire", []string{"engine/event"}, none, whyLeaf}, // a packet is refused with a Reason of the closed list
 	{"config/syntax", none, none, whyLeaf},
 	{"snmp/agentx", none, none, whyLeaf},
 	{"mib", none, none, whyLeaf},
