@@ -25,6 +25,15 @@ type View struct {
 	Routes     []*event.RouteRow     `json:"routes,omitempty"`
 	Static     []*Address            `json:"static_addresses,omitempty"`
 	Workers    []*Worker             `json:"workers"`
+	// Channels are the notifiers that were heard of, by name.
+	Channels []*Channel `json:"channels,omitempty"`
+	// Rejected are the newest refused adverts that fit no instance, one entry
+	// for each source and reason, newest last, at most RejectionMax.
+	Rejected []Rejection `json:"rejected,omitempty"`
+	// Denied are the privileges that the kernel refused, at most DeniedMax.
+	Denied []event.Event `json:"denied,omitempty"`
+	// Stall is the newest pause of our own that mattered.
+	Stall event.Event `json:"stall,omitzero"`
 	// Router is the vrrp worker's counters, carried over its restarts.
 	Router event.RouterTally `json:"router"`
 	Config Config            `json:"config"`
@@ -32,6 +41,9 @@ type View struct {
 	Gaps uint64 `json:"gaps"`
 	// Discontinuities counts epochs after the first, per which counters were carried over.
 	Discontinuities uint64 `json:"discontinuities"`
+	// Unexpected counts transitions outside event.Transitions and events of
+	// subjects for which there was no room.
+	Unexpected uint64 `json:"unexpected"`
 	// Phases are the durations of the parts of promotions, by PhaseNames.
 	Phases [PhaseCount]PhaseHist `json:"phases"`
 }
@@ -43,16 +55,24 @@ type Instance struct {
 	// Since and SinceWall are when the state was entered.
 	Since     event.Instant `json:"since"`
 	SinceWall int64         `json:"since_wall"`
-	// Last is the newest transition, with its evidence.
-	Last event.Event `json:"last"`
+	// Last is the newest transition, with its evidence; Previous the one before.
+	Last     event.Event `json:"last"`
+	Previous event.Event `json:"previous,omitzero"`
 	// Story holds the events that belong to Last (addresses, announcements,
-	// programs, deliveries), oldest first, at most StoryMax.
-	Story []event.Event `json:"story,omitempty"`
-	// Transitions counts by event.Transitions index.
+	// programs, deliveries), oldest first, at most StoryMax; StoryMore counts
+	// the ones that found no room.
+	Story     []event.Event `json:"story,omitempty"`
+	StoryMore int           `json:"story_more,omitempty"`
+	// Transitions counts by event.Transitions index; Marks are the newest
+	// transition of each.
 	Transitions []uint64 `json:"transitions"`
+	Marks       []Mark   `json:"marks"`
 	// Tally is absolute since the ledger began, carried over worker restarts.
 	Tally event.Tally `json:"tally"`
-	// Terms is the priority arithmetic in force.
+	// ConfirmedWall is the wall clock when the worker last said that this is so.
+	ConfirmedWall int64 `json:"confirmed_wall"`
+	// Base, Terms and Priority are the priority arithmetic in force.
+	Base      uint8             `json:"base"`
 	Priority  uint8             `json:"priority"`
 	Terms     []event.Term      `json:"terms,omitempty"`
 	Addresses []*Address        `json:"addresses"`
@@ -60,12 +80,38 @@ type Instance struct {
 	// Conflict is the newest vrrp.conflict, and whether it goes on.
 	Conflict    event.Event `json:"conflict,omitzero"`
 	Conflicting bool        `json:"conflicting,omitempty"`
+	// NearMiss is the newest vrrp.near_miss.
+	NearMiss event.Event `json:"near_miss,omitzero"`
+	// Rejected are the newest refused adverts, one entry for each source and
+	// reason, newest last, at most RejectionMax.
+	Rejected []Rejection `json:"rejected,omitempty"`
 	// Failover is the last promotion: last advert of the old master to announced.
 	Failover time.Duration `json:"failover,omitempty"`
 }
 
-// StoryMax bounds Instance.Story.
-const StoryMax = 64
+// Bounds of what a View remembers.
+const (
+	StoryMax     = 64
+	RejectionMax = 16
+	DeniedMax    = 8
+	ChannelMax   = 64
+)
+
+// Mark names the story of a transition and when it was.
+type Mark struct {
+	ID   event.ID `json:"id"`
+	Wall int64    `json:"wall,omitempty"`
+}
+
+// Rejection is what one source sent that was refused for one reason.
+type Rejection struct {
+	// Runs counts the edges, each of which opens a run of equal adverts; the
+	// adverts themselves are in Tally.Rejects.
+	Runs      uint64 `json:"runs"`
+	FirstWall int64  `json:"first_wall"`
+	// Last is the newest edge: Reason, Evidence.Peer, Evidence.Want, Evidence.Got.
+	Last event.Event `json:"last"`
+}
 
 // Address is one address of an instance, or a static one.
 type Address struct {
@@ -91,10 +137,26 @@ type Script struct {
 	State       event.State `json:"state"`
 	ChangedWall int64       `json:"changed_wall"`
 	Runs        uint64      `json:"runs"`
-	// Failures counts by FailExit, FailSignal, FailTimeout, FailSpawn.
+	// Failures counts by ScriptFailures.
 	Failures [4]uint64     `json:"failures"`
 	LastTook time.Duration `json:"last_took"`
 	LastExit int64         `json:"last_exit"`
+	// Took is the histogram of the run times over ScriptBounds.
+	Took ScriptHist `json:"took"`
+}
+
+// ScriptFailures are the reasons of Script.Failures.
+func ScriptFailures() [4]event.Reason {
+	return [4]event.Reason{event.FailExit, event.FailSignal, event.FailTimeout, event.FailSpawn}
+}
+
+// ScriptBounds are the upper bounds in seconds of the buckets of ScriptHist.
+func ScriptBounds() []float64 { return []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10} }
+
+// ScriptHist is a histogram over ScriptBounds and one bucket without bound.
+type ScriptHist struct {
+	Counts [12]uint64    `json:"counts"`
+	Sum    time.Duration `json:"sum"`
 }
 
 // Object is a tracked interface, file, process or BFD session as it is now.
@@ -112,6 +174,24 @@ type Worker struct {
 	Up       bool        `json:"up"`
 	Restarts uint64      `json:"restarts"`
 	Last     event.Event `json:"last"`
+}
+
+// Channel is one notifier: what it delivered and what it could not.
+type Channel struct {
+	// Name is the subject of its events: a kind ("smtp") or a kind and a name ("webhook:ops").
+	Name string `json:"name"`
+	Sent uint64 `json:"sent"`
+	// Failures counts failed attempts by reason, in order of appearance.
+	Failures []ReasonCount `json:"failures,omitempty"`
+	// LastSent and LastFailed are the newest delivery and failed attempt.
+	LastSent   event.Event `json:"last_sent,omitzero"`
+	LastFailed event.Event `json:"last_failed,omitzero"`
+}
+
+// ReasonCount is a count of one reason.
+type ReasonCount struct {
+	Reason event.Reason `json:"reason"`
+	Count  uint64       `json:"count"`
 }
 
 // Config is the story of configurations.
@@ -138,10 +218,52 @@ func PhaseBounds() []float64 {
 	return []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 }
 
-// PhaseHist is a histogram over PhaseBounds; LastID is the story of the newest observation.
+// PhaseHist is a histogram over PhaseBounds; LastID is the story of the newest
+// observation and LastWall its time.
 type PhaseHist struct {
-	Counts [15]uint64    `json:"counts"`
-	Sum    time.Duration `json:"sum"`
-	Last   time.Duration `json:"last"`
-	LastID event.ID      `json:"last_id"`
+	Counts   [15]uint64    `json:"counts"`
+	Sum      time.Duration `json:"sum"`
+	Last     time.Duration `json:"last"`
+	LastID   event.ID      `json:"last_id"`
+	LastWall int64         `json:"last_wall,omitempty"`
+}
+
+// Instance returns the instance of that name, nil if there is none.
+func (v *View) Instance(name string) *Instance {
+	for _, in := range v.Instances {
+		if in.Row.Subject.Name == name {
+			return in
+		}
+	}
+	return nil
+}
+
+// Group returns the sync group of that name, nil if there is none.
+func (v *View) Group(name string) *Group {
+	for _, g := range v.Groups {
+		if g.Row.Subject.Name == name {
+			return g
+		}
+	}
+	return nil
+}
+
+// Script returns the script of that name, nil if there is none.
+func (v *View) Script(name string) *Script {
+	for _, s := range v.Scripts {
+		if s.Row.Subject.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// Worker returns the worker of that name, nil if it was never heard of.
+func (v *View) Worker(name string) *Worker {
+	for _, w := range v.Workers {
+		if w.Name == name {
+			return w
+		}
+	}
+	return nil
 }
