@@ -1,0 +1,354 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package notify
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// limits say how a channel delivers.
+type limits struct {
+	// workers is how many deliveries may be under way at once.
+	workers int
+	// total and perLane bound what waits. The newest state of a subject is
+	// kept even beyond them, so the true bound is total plus one per subject.
+	total, perLane int
+	// tries and age bound the attempts for one job; 0 means no bound.
+	tries int
+	age   time.Duration
+	// wait is the pause before attempt try+1 (try from 1).
+	wait func(try int) time.Duration
+	// stopGrace is how long a delivery may go on once a last job waits behind it.
+	stopGrace time.Duration
+}
+
+// job is one thing to deliver.
+type job struct {
+	// lane is what is served in order, one job at a time.
+	lane string
+	// key is whose state it tells. A final job that is the newest of its key
+	// is never dropped for want of room.
+	key   event.Subject
+	final bool
+	// last drops what waits in the lane before it.
+	last bool
+	// do makes one attempt. It must return soon after ctx is done.
+	do func(ctx context.Context, try int) outcome
+	// done is told of each attempt and of a drop, without a lock held; over
+	// says that nothing more will be done for the job.
+	done func(try int, took time.Duration, o outcome, over bool)
+
+	queued time.Time
+	tries  int
+}
+
+// outcome is how an attempt ended.
+type outcome struct {
+	// reason is event.ReasonNone for success.
+	reason event.Reason
+	detail string
+	// permanent says that another attempt is useless.
+	permanent bool
+	// after is the least time before another attempt.
+	after time.Duration
+}
+
+// queue is the one queue discipline: bounded, ordered per lane, push never
+// blocks, drops are counted, and the final state of each subject is kept.
+type queue struct {
+	lim  limits
+	ctx  context.Context
+	stop context.CancelFunc
+
+	mu     sync.Mutex
+	lanes  map[string]*lane
+	ready  []*lane
+	active int
+	length int
+	closed bool
+	idle   chan struct{}
+	stats  counters
+}
+
+// lane is the jobs that must be delivered one after the other.
+type lane struct {
+	name string
+	jobs []*job
+	// busy: jobs[0] is being delivered; cancel ends that.
+	busy   bool
+	cancel context.CancelFunc
+	queued bool
+	timer  *time.Timer
+}
+
+func newQueue(lim limits) *queue {
+	ctx, stop := context.WithCancel(context.Background())
+	return &queue{lim: lim, ctx: ctx, stop: stop, lanes: map[string]*lane{}, idle: make(chan struct{}), stats: newCounters()}
+}
+
+// push accepts a job. It never blocks; what finds no room is dropped, counted
+// and told.
+func (q *queue) push(j *job) {
+	j.queued = time.Now()
+	q.mu.Lock()
+	q.stats.queued++
+	if q.closed {
+		q.mu.Unlock()
+		q.drop([]*job{j}, event.Shutdown)
+		return
+	}
+	l := q.lanes[j.lane]
+	if l == nil {
+		l = &lane{name: j.lane}
+		q.lanes[j.lane] = l
+	}
+	var superseded, evicted []*job
+	if j.last {
+		superseded = q.supersede(l)
+	}
+	l.jobs = append(l.jobs, j)
+	q.length++
+	if len(l.jobs) > q.lim.perLane {
+		evicted = q.evict(l)
+	} else if q.length > q.lim.total {
+		evicted = q.evict(q.longest())
+	}
+	q.enqueue(l)
+	q.pump()
+	q.mu.Unlock()
+	q.drop(superseded, event.Shutdown)
+	q.drop(evicted, event.FailOverflow)
+}
+
+// supersede takes what waits in l out of it and bounds what is under way.
+func (q *queue) supersede(l *lane) []*job {
+	n := 0
+	if l.busy {
+		n = 1
+		time.AfterFunc(q.lim.stopGrace, l.cancel)
+	}
+	out := slices.Clone(l.jobs[n:])
+	l.jobs = l.jobs[:n]
+	q.length -= len(out)
+	l.unwait()
+	return out
+}
+
+// evict takes the oldest waiting job of l whose loss leaves the newest state
+// of every subject in place.
+func (q *queue) evict(l *lane) []*job {
+	first := 0
+	if l.busy {
+		first = 1
+	}
+	newest := map[event.Subject]int{}
+	for i, j := range l.jobs {
+		if j.final {
+			newest[j.key] = i
+		}
+	}
+	for i := first; i < len(l.jobs); i++ {
+		j := l.jobs[i]
+		if at, ok := newest[j.key]; ok && at == i {
+			continue
+		}
+		l.jobs = slices.Delete(l.jobs, i, i+1)
+		q.length--
+		return []*job{j}
+	}
+	return nil
+}
+
+func (q *queue) longest() *lane {
+	var out *lane
+	for _, l := range q.lanes {
+		if out == nil || len(l.jobs) > len(out.jobs) || len(l.jobs) == len(out.jobs) && l.name < out.name {
+			out = l
+		}
+	}
+	return out
+}
+
+// enqueue marks l as having something to deliver now.
+func (q *queue) enqueue(l *lane) {
+	if l.busy || l.queued || l.timer != nil || len(l.jobs) == 0 {
+		return
+	}
+	l.queued = true
+	q.ready = append(q.ready, l)
+}
+
+// pump starts as many deliveries as are allowed.
+func (q *queue) pump() {
+	for q.active < q.lim.workers && len(q.ready) > 0 {
+		l := q.ready[0]
+		q.ready = q.ready[1:]
+		l.queued = false
+		if len(l.jobs) == 0 {
+			q.forget(l)
+			continue
+		}
+		ctx, cancel := context.WithCancel(q.ctx)
+		l.busy, l.cancel = true, cancel
+		q.active++
+		j := l.jobs[0]
+		j.tries++
+		go q.attempt(ctx, l, j, j.tries)
+	}
+}
+
+func (q *queue) attempt(ctx context.Context, l *lane, j *job, try int) {
+	start := time.Now()
+	o := j.do(ctx, try)
+	l.cancel()
+	took := time.Since(start)
+	q.mu.Lock()
+	wait, again := q.judge(j, o)
+	q.mu.Unlock()
+	// Told before the next job of the lane may start, so that what is told of
+	// a lane is in order too.
+	if j.done != nil {
+		j.done(try, took, o, !again)
+	}
+	q.mu.Lock()
+	q.settle(l, j, o, wait, again)
+	l.busy = false
+	q.active--
+	q.enqueue(l)
+	q.forget(l)
+	q.pump()
+	q.mu.Unlock()
+}
+
+// judge says whether another attempt follows, and after how long.
+func (q *queue) judge(j *job, o outcome) (wait time.Duration, again bool) {
+	if o.reason == event.ReasonNone || o.permanent || q.closed || q.lim.tries > 0 && j.tries >= q.lim.tries {
+		return 0, false
+	}
+	if q.lim.wait != nil {
+		wait = max(q.lim.wait(j.tries), o.after)
+	}
+	return wait, q.lim.age == 0 || time.Since(j.queued)+wait <= q.lim.age
+}
+
+// settle counts an attempt and takes its job out of the queue, or has it wait.
+func (q *queue) settle(l *lane, j *job, o outcome, wait time.Duration, again bool) {
+	if o.reason == event.ReasonNone {
+		q.stats.deliver(time.Since(j.queued))
+		q.pop(l)
+		return
+	}
+	q.stats.failed[o.reason]++
+	if !again || q.closed {
+		q.stats.dropped[o.reason]++
+		q.pop(l)
+		return
+	}
+	l.timer = time.AfterFunc(wait, func() { q.wake(l) })
+}
+
+func (q *queue) pop(l *lane) {
+	l.jobs = slices.Delete(l.jobs, 0, 1)
+	q.length--
+	if q.closed && q.length == 0 {
+		close(q.idle)
+	}
+}
+
+// wake ends the pause of l.
+func (q *queue) wake(l *lane) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l.timer = nil
+	q.enqueue(l)
+	q.forget(l)
+	q.pump()
+}
+
+func (l *lane) unwait() {
+	if l.timer != nil && l.timer.Stop() {
+		l.timer = nil
+	}
+}
+
+// forget lets go of a lane in which nothing waits.
+func (q *queue) forget(l *lane) {
+	if len(l.jobs) == 0 && !l.busy && !l.queued && l.timer == nil && q.lanes[l.name] == l {
+		delete(q.lanes, l.name)
+	}
+}
+
+// drop counts and tells of jobs that will not be delivered.
+func (q *queue) drop(jobs []*job, why event.Reason) {
+	if len(jobs) == 0 {
+		return
+	}
+	q.mu.Lock()
+	q.stats.dropped[why] += uint64(len(jobs))
+	q.mu.Unlock()
+	for _, j := range jobs {
+		if j.done != nil {
+			j.done(j.tries, 0, outcome{reason: why, detail: "dropped while it waited"}, true)
+		}
+	}
+}
+
+// close accepts no more, tries once more what waits, and returns when all is
+// delivered or ctx is done; then it drops the rest.
+func (q *queue) close(ctx context.Context) {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return
+	}
+	q.closed = true
+	if q.length == 0 {
+		close(q.idle)
+	}
+	for _, l := range q.lanes {
+		l.unwait()
+		q.enqueue(l)
+	}
+	q.pump()
+	q.mu.Unlock()
+	select {
+	case <-q.idle:
+	case <-ctx.Done():
+	}
+	q.stop()
+	q.mu.Lock()
+	var rest []*job
+	for _, l := range q.lanes {
+		n := 0
+		if l.busy {
+			n = 1 // its attempt settles it
+		}
+		rest = append(rest, l.jobs[n:]...)
+		q.length -= len(l.jobs) - n
+		l.jobs = l.jobs[:n]
+	}
+	q.ready = nil
+	q.mu.Unlock()
+	q.drop(rest, event.Shutdown)
+}
+
+// snapshot returns the statistics of the channel.
+func (q *queue) snapshot() Stats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := q.stats.snapshot()
+	s.Length = q.length
+	now := time.Now()
+	for _, l := range q.lanes {
+		if len(l.jobs) > 0 {
+			s.OldestAge = max(s.OldestAge, now.Sub(l.jobs[0].queued))
+		}
+	}
+	return s
+}
