@@ -4,6 +4,7 @@
 package syntax
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -131,7 +132,7 @@ DIR/main.conf:5:10: error: no file matches DIR/none
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
-	if _, err := (Disk{}).ReadFile(filepath.Join(dir, "a.inc"), 1); err != ErrTooLarge {
+	if _, err := (Disk{}).ReadFile(filepath.Join(dir, "a.inc"), 1); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a file beyond the limit: %v", err)
 	}
 	for pattern, want := range map[string]string{

@@ -85,11 +85,7 @@ func (b *builder) add(l line) *Node {
 	b.words = b.words[len(words):]
 	n.Keyword = words[0].Text
 	n.Args = words[1:len(words):len(words)]
-	after := len(words[0].Text)
-	if words[0].Quoted {
-		after = min(after+2, len(l.text))
-	}
-	n.Raw = strings.TrimLeft(l.text[after:], blanks)
+	n.Raw = rawOf(l.text, words[0])
 	b.kids = append(b.kids, n)
 	b.last = n
 	return n

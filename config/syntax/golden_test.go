@@ -196,7 +196,7 @@ func shape(nodes []*Node) string {
 	return b.String()
 }
 
-// TestCorpus parses configurations of real users: none may have a problem with the language.
+// TestCorpus parses configurations of real users: none may have more than a note on its language.
 func TestCorpus(t *testing.T) {
 	names, err := filepath.Glob("../testdata/corpus/*.conf")
 	if err != nil || len(names) < 8 {
@@ -204,7 +204,7 @@ func TestCorpus(t *testing.T) {
 	}
 	for _, name := range names {
 		tree, found := Load(name, Options{FS: Disk{}})
-		if len(found) > 0 || len(tree.Nodes) == 0 {
+		if Worst(found) > Harmless || len(tree.Nodes) == 0 {
 			t.Errorf("%s: %d statements\n%s", name, len(tree.Nodes), lines(found))
 		}
 		roundTrip(t, tree)

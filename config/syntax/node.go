@@ -3,6 +3,11 @@
 
 package syntax
 
+import (
+	"slices"
+	"strings"
+)
+
 // Tree is a configuration as its language gives it: every include, condition, definition and repetition resolved.
 type Tree struct {
 	Nodes []*Node
@@ -20,6 +25,26 @@ type Node struct {
 
 	text string   // the whole statement without its brace
 	m    *mapping // where the bytes of text stood, nil when contiguous from Pos
+}
+
+// Statement makes a node of one statement without braces, as Parse would read it at that place. What a program writes
+// itself goes through here, so that Print gives it back as written.
+func Statement(text string, at Pos) *Node {
+	l := trim(line{text: text, file: at.File, no: at.Line, at: at.Col})
+	if l.text == "" {
+		return &Node{Pos: at}
+	}
+	words, _ := splitWords(nil, l)
+	return &Node{Keyword: words[0].Text, Args: words[1:], Raw: rawOf(l.text, words[0]), Pos: words[0].Pos, text: l.text}
+}
+
+// rawOf gives what follows the first word of a statement.
+func rawOf(text string, first Word) string {
+	after := len(first.Text)
+	if first.Quoted {
+		after = min(after+2, len(text))
+	}
+	return strings.TrimLeft(text[after:], blanks)
 }
 
 // Word is one word of a statement.
@@ -95,8 +120,8 @@ type mapping struct {
 
 func (m *mapping) col(i int) int32 {
 	at := m.off + int32(i)
-	for k := len(m.spans) - 1; k >= 0; k-- {
-		if s := m.spans[k]; s.at <= at {
+	for _, v := range slices.Backward(m.spans) {
+		if s := v; s.at <= at {
 			if s.flat {
 				return s.col
 			}

@@ -165,7 +165,7 @@ func (p *parser) physical(name string, no int32, s string) {
 		p.fault(l.pos(0), RuleLineTooLong, "the line is longer than "+strconv.Itoa(p.limits.LineLength)+" bytes and is ignored", "")
 		return
 	}
-	if l = uncomment(l); l.text != "" {
+	if l = p.uncomment(l); l.text != "" {
 		p.logical(l)
 	}
 }
@@ -206,7 +206,7 @@ func (p *parser) watch(n *Node) {
 }
 
 // uncomment cuts a comment off, resolves \# and \!, and trims blanks at the end.
-func uncomment(l line) line {
+func (p *parser) uncomment(l line) line {
 	s := l.text
 	quoted := false
 	for i := 0; i < len(s); i++ {
@@ -220,6 +220,10 @@ func uncomment(l line) line {
 			}
 		case '#', '!':
 			if !quoted {
+				if c := s[i-1]; !blank(c) && c != '{' && c != '}' && c != ';' && c != '"' {
+					p.report(l.pos(i), Note, Harmless, RuleCommentInWord,
+						"a comment starts here, in the middle of a word", `\`+s[i:i+1]+" is the character itself")
+				}
 				return trimRight(l.slice(0, i))
 			}
 		}

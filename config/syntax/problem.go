@@ -98,6 +98,7 @@ func Worst(problems []Problem) Class {
 const (
 	RuleLineTooLong      = "line_too_long"
 	RuleNULByte          = "nul_byte"
+	RuleCommentInWord    = "comment_in_word"
 	RuleUnmatchedQuote   = "unmatched_quote"
 	RuleUnexpectedBrace  = "unexpected_brace"
 	RuleExtraBrace       = "extra_brace"
@@ -137,8 +138,10 @@ func (c *problems) add(p Problem) {
 
 func (c *problems) finish() []Problem {
 	if c.dropped > 0 {
-		c.list = append(c.list, Problem{Level: Note, Rule: RuleTooManyProblems,
-			Message: strconv.Itoa(c.dropped) + " further problems are not listed"})
+		c.list = append(c.list, Problem{
+			Level: Note, Rule: RuleTooManyProblems,
+			Message: strconv.Itoa(c.dropped) + " further problems are not listed",
+		})
 	}
 	return c.list
 }

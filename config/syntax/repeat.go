@@ -4,6 +4,7 @@
 package syntax
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -52,12 +53,12 @@ func (p *parser) repeat(it item) (lines []item, ok bool) {
 		p.stop(it.pos(0), "the sequence makes more lines than the "+strconv.Itoa(p.limits.Lines)+" allowed; reading stops here")
 		return nil, true
 	}
-	for i := len(values) - 1; i >= 0; i-- {
+	for _, tuple := range slices.Backward(values) {
 		vars := it.vars
 		for k, name := range names {
 			value := ""
-			if k < len(values[i]) {
-				value = values[i][k]
+			if k < len(tuple) {
+				value = tuple[k]
 			}
 			vars = &binding{name, value, vars}
 		}

@@ -110,6 +110,20 @@ func TestNode(t *testing.T) {
 	}
 }
 
+// TestStatement: a statement made by a program is what Parse would have read.
+func TestStatement(t *testing.T) {
+	for _, text := range []string{`notify_master "/bin/a 'b c'" user`, `a`, ` "a" b#c `, ``} {
+		n := Statement(text, Pos{"f", 3, 5})
+		if n.text != strings.TrimSpace(text) || (text != "" && n.Keyword != strings.Trim(strings.Fields(text)[0], `"`)) {
+			t.Errorf("%q gives %+v", text, n)
+		}
+	}
+	n := Statement(`notify_master "/bin/a 'b c'" user`, Pos{"f", 3, 5})
+	if words, err := n.ScriptWords(); err != nil || len(words) != 2 || words[1].Pos != (Pos{"f", 3, 34}) {
+		t.Errorf("script words %v, %v", words, err)
+	}
+}
+
 // TestProblem writes what people and editors read.
 func TestProblem(t *testing.T) {
 	p := Problem{Pos{"f", 1, 2}, Warning, Faulty, "r", "m", "h"}
