@@ -314,7 +314,9 @@ func TestMemoryIsBounded(t *testing.T) {
 	e := p.enter("VI_1", event.Transition{From: event.Backup, To: event.Master, Reason: event.Preempt})
 	l.Apply(&e)
 	for range 2 * StoryMax {
-		e := p.after("VI_1", event.Event{Kind: event.AnnounceSent, Reason: event.AnnounceRefresh})
+		e := p.after("VI_1", event.Event{Kind: event.NotifyFailed, Reason: event.FailRefused})
+		l.Apply(&e)
+		e = p.after("VI_1", event.Event{Kind: event.AnnounceSent, Reason: event.AnnounceRefresh})
 		l.Apply(&e)
 	}
 	if in := l.View().Instance("VI_1"); len(in.Story) != StoryMax || in.StoryMore != StoryMax {

@@ -80,7 +80,8 @@ func (l *Ledger) tell(e *event.Event) {
 		return
 	}
 	last := &in.live.value.Last
-	if last.Ref() == e.Ref() {
+	if last.Ref() == e.Ref() || e.Kind == event.AnnounceSent && e.Reason != event.AnnounceTransition && e.Reason != event.AnnounceRepeat {
+		// What goes on as long as the state lasts would push the story out.
 		return
 	}
 	v := l.edit(in)

@@ -151,7 +151,7 @@ func (p *producer) snapshot(v *View) []event.Event {
 	for _, in := range v.Instances {
 		if in.Last.Kind != event.KindNone {
 			e := in.Last
-			e.Root = in.Last.Story()
+			e.Root, e.At, e.Wall = in.Last.Story(), in.Since, in.SinceWall
 			add(e)
 		}
 		sum := event.Event{Kind: event.VRRPPriority, Subject: in.Row.Subject, Priority: in.Priority}
