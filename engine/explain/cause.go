@@ -1,0 +1,176 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package explain
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// Cause says in one sentence why the transition e happened.
+func Cause(e *event.Event) string {
+	ev := &e.Evidence
+	peer, priority := peerOf(ev)
+	switch e.Reason { //nolint:exhaustive // the reasons of a transition; others have their own sentences
+	case event.Startup:
+		return startup(e)
+	case event.MasterDownTimer:
+		return silence(e)
+	case event.PriorityZero:
+		return fmt.Sprintf("%s announced that it gives up (priority 0): it was stopped, or it lost something that it tracks.", theMaster(peer, 0))
+	case event.Preempt:
+		return fmt.Sprintf("%s has a lower priority than this router%s, and this router is set to take over then.", theMaster(peer, priority), ours(e))
+	case event.HigherPriority:
+		return fmt.Sprintf("%s advertises a higher priority than this router%s, so this router stepped back.", capital(who(peer, priority)), ours(e))
+	case event.HigherAddress:
+		return fmt.Sprintf("%s advertises the same priority as this router and has the higher address, which decides a tie, so this router stepped back.", capital(who(peer, priority)))
+	case event.Tracking, event.Interface:
+		return followed(e)
+	case event.AddressMissing:
+		return addressMissing(e)
+	case event.AddressGone:
+		return fmt.Sprintf("Somebody else removed %s from this host; this router gave the master role up and will ask for it again.", named(ev.ObjectName, "an address of this instance"))
+	case event.SyncGroup:
+		return together(e)
+	case event.Reload:
+		return reloaded(e)
+	case event.Shutdown:
+		return "vigild was told to stop, so it gave everything up."
+	case event.Resumed:
+		return "The vrrp worker was restarted and took up the state that its predecessor had, before the peer could notice."
+	case event.Admin:
+		return with("A person asked for it", e.Detail) + "."
+	default:
+		return with("The reason given is "+named(e.Reason.String(), "none"), e.Detail) + "."
+	}
+}
+
+// ours adds the own priority where it is known.
+func ours(e *event.Event) string {
+	own := e.Evidence.Effective
+	if own == 0 {
+		own = e.Priority
+	}
+	if own == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d)", own)
+}
+
+// theMaster begins a sentence about the former master.
+func theMaster(a netip.Addr, priority uint8) string {
+	if !a.IsValid() {
+		return "The master"
+	}
+	return "The master " + who(a, priority)
+}
+
+func named(name, otherwise string) string {
+	if name == "" {
+		return otherwise
+	}
+	return name
+}
+
+func startup(e *event.Event) string {
+	switch {
+	case e.To == event.Master && e.Priority == 255:
+		return "vigild started, and this router owns the addresses (priority 255), so it took them at once."
+	case e.To == event.Master:
+		return "vigild started, and nobody with a higher priority was heard."
+	case e.To == event.Fault:
+		return fmt.Sprintf("vigild started, and %s is not in order.", object(e.Evidence.Object, e.Evidence.ObjectName))
+	default:
+		return "vigild started and listens for a master before it claims anything."
+	}
+}
+
+// silence explains a master-down timer that ran out.
+func silence(e *event.Event) string {
+	ev := &e.Evidence
+	limit := ""
+	if ev.MasterDown > 0 {
+		limit = ", and the limit is " + Duration(ev.MasterDown)
+	}
+	h, ok := ev.LastHeard()
+	if !ok {
+		return fmt.Sprintf("No master was heard at all%s.", limit)
+	}
+	return fmt.Sprintf("%s fell silent: nothing came for %s%s.", theMaster(h.Source, h.Priority), Duration(e.At.Sub(h.At)), limit)
+}
+
+// followed explains a tracked object or an interface.
+func followed(e *event.Event) string {
+	what := capital(object(e.Evidence.Object, e.Evidence.ObjectName))
+	if e.Evidence.Object == event.SubjectNone && e.Reason == event.Interface {
+		what = "An interface of this instance"
+	}
+	if e.To == event.Fault {
+		switch e.Evidence.ObjectState { //nolint:exhaustive // the states of a tracked object
+		case event.Deleted:
+			return with(what+" vanished, and this instance cannot do without it", e.Detail) + "."
+		case event.Unknown:
+			return with(what+" has not reported yet, and this instance cannot do without it", e.Detail) + "."
+		default:
+			return with(what+" is down, and this instance cannot do without it", e.Detail) + "."
+		}
+	}
+	return with(what+" is up again; the instance starts over by listening for a master", e.Detail) + "."
+}
+
+func addressMissing(e *event.Event) string {
+	where := "its interface"
+	if e.Evidence.ObjectName != "" {
+		where = e.Evidence.ObjectName
+	}
+	if e.To == event.Fault {
+		return fmt.Sprintf("There is no address on %s to send adverts from.", where)
+	}
+	return fmt.Sprintf("There is an address on %s to send adverts from again.", where)
+}
+
+func together(e *event.Event) string {
+	if e.Evidence.ObjectName == "" {
+		return "The instances of its sync group move together, and another one moved."
+	}
+	to := e.Evidence.ObjectState
+	if to == event.StateNone {
+		to = e.To
+	}
+	return fmt.Sprintf("The instances of its sync group move together, and %s went to %s.",
+		object(e.Evidence.Object, e.Evidence.ObjectName), to)
+}
+
+func reloaded(e *event.Event) string {
+	if e.To == event.Deleted {
+		return "The new configuration no longer has this instance."
+	}
+	return with("The configuration was changed", e.Detail) + "."
+}
+
+// doubt says whether a pause of our own could have been mistaken for silence
+// of the master; empty if not. A pause can matter once it is longer than the
+// time between two adverts.
+func doubt(e *event.Event) string {
+	ev := &e.Evidence
+	if e.Reason != event.MasterDownTimer {
+		return ""
+	}
+	gap := ev.Interval
+	if gap == 0 {
+		gap = time.Second
+	}
+	switch {
+	case ev.Stall >= gap:
+		return fmt.Sprintf("Careful: this process itself stood still for %s in that time, longer than the %s between two adverts. "+
+			"Adverts may have been lost while the machine was not running; the master may be well.", Duration(ev.Stall), Duration(gap))
+	case ev.Lateness >= gap:
+		return fmt.Sprintf("Careful: this process looked %s too late, longer than the %s between two adverts. "+
+			"The machine is too busy, or was not running.", Duration(ev.Lateness), Duration(gap))
+	}
+	return ""
+}

@@ -1,0 +1,159 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package explain
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// evidence lists the facts of the moment of the transition.
+func (c *Case) evidence() []Fact {
+	e := &c.Last
+	ev := &e.Evidence
+	var out []Fact
+	add := func(about, says string) {
+		if says != "" {
+			out = append(out, Fact{about, says})
+		}
+	}
+	for i := range int(min(ev.N, event.HeardMax)) {
+		add("advert heard", heard(e, &ev.Heard[i]))
+	}
+	if ev.N == 0 && (e.Reason == event.MasterDownTimer || e.Reason == event.PriorityZero) {
+		add("advert heard", "none")
+	}
+	add("timers", timers(ev))
+	add("this process", ownTime(e))
+	add("priority then", Arithmetic(ev))
+	if ev.ObjectName != "" {
+		add("what changed", with(object(ev.Object, ev.ObjectName), condition(ev.ObjectState)))
+	}
+	if ev.PeerPriority != 0 && ev.Peer.IsValid() && ev.N == 0 {
+		add("other router", who(ev.Peer, ev.PeerPriority))
+	}
+	add("note", e.Detail)
+	if c.Previous.Kind != event.KindNone && c.Previous.Wall != 0 {
+		p := &c.Previous
+		add("before that", fmt.Sprintf("%s to %s (%s) at %s", named(p.From.String(), "the start"), p.To, named(p.Reason.String(), "no reason"), Time(p.Wall)))
+	}
+	return out
+}
+
+// present adds the facts of this moment to those of the transition.
+func (c *Case) present(out []Fact) []Fact {
+	if c.Base != 0 {
+		says := arithmetic(c.Base, c.Priority, c.Terms, 0)
+		if !contains(out, "priority then", says) {
+			out = append(out, Fact{"priority now", says})
+		}
+	}
+	if c.Conflict.Kind != event.KindNone && !c.Conflicting {
+		ev := &c.Conflict.Evidence
+		out = append(out, Fact{"another master", fmt.Sprintf("was heard at %s: %s; no longer", Time(c.Conflict.Wall), who(ev.Peer, ev.PeerPriority))})
+	}
+	for i := range c.Rejected {
+		out = append(out, Fact{"refused advert", refused(&c.Rejected[i])})
+	}
+	return out
+}
+
+func contains(facts []Fact, about, says string) bool {
+	for _, f := range facts {
+		if f.About == about && f.Says == says {
+			return true
+		}
+	}
+	return false
+}
+
+// heard says when an advert came, and what it said.
+func heard(e *event.Event, h *event.Heard) string {
+	s := fmt.Sprintf("%s before, from %s, priority %d", Duration(e.At.Sub(h.At)), who(h.Source, 0), h.Priority)
+	if h.Interval > 0 {
+		s += ", interval " + Duration(h.Interval)
+	}
+	return s
+}
+
+// timers says which timers were in force.
+func timers(ev *event.Evidence) string {
+	var parts []string
+	for _, t := range []struct {
+		name string
+		d    time.Duration
+	}{{"advert interval", ev.Interval}, {"skew", ev.Skew}, {"master-down", ev.MasterDown}} {
+		if t.d > 0 {
+			parts = append(parts, t.name+" "+Duration(t.d))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// ownTime says how punctual this process was, and whether that matters.
+func ownTime(e *event.Event) string {
+	ev := &e.Evidence
+	if ev.Lateness == 0 && ev.Stall == 0 && ev.Deadline == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("%s late, longest pause %s", Duration(ev.Lateness), Duration(ev.Stall))
+	switch {
+	case e.Reason != event.MasterDownTimer:
+		return s
+	case doubt(e) != "":
+		return s + ": may be to blame"
+	default:
+		return s + ": not to blame"
+	}
+}
+
+// Arithmetic renders the priority arithmetic of an evidence: base, each term,
+// and the sum in force. It is empty when the evidence has none.
+func Arithmetic(ev *event.Evidence) string {
+	if ev.Base == 0 {
+		return ""
+	}
+	return arithmetic(ev.Base, ev.Effective, ev.Terms[:min(int(ev.NTerm), event.TermMax)], ev.More)
+}
+
+func arithmetic(base, effective uint8, terms []event.Term, more uint8) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d base", base)
+	sum := int(base)
+	for _, t := range terms {
+		sign, delta := "+", t.Delta
+		if delta < 0 {
+			sign, delta = "-", -delta
+		}
+		state := "down"
+		if t.Up {
+			state = "up"
+		}
+		sum += int(t.Delta)
+		fmt.Fprintf(&b, " %s %d (%s %s, %s)", sign, delta, t.Kind, t.Name, state)
+	}
+	if more > 0 {
+		fmt.Fprintf(&b, " and %d more", more)
+	}
+	fmt.Fprintf(&b, " = %d", effective)
+	if more == 0 && sum != int(effective) {
+		fmt.Fprintf(&b, " (%d, kept within 1 to 254)", sum)
+	}
+	return b.String()
+}
+
+// refused says what a source sent, and what is expected here.
+func refused(r *Rejected) string {
+	e := &r.Last
+	s := fmt.Sprintf("from %s: %s%s", who(e.Evidence.Peer, 0), named(refusals[e.Reason], e.Reason.String()), wanted(&e.Evidence))
+	if r.Runs > 1 {
+		s += fmt.Sprintf("; %d times since %s", r.Runs, Time(r.FirstWall))
+	} else {
+		s += "; since " + Time(e.Wall)
+	}
+	return s
+}

@@ -1,0 +1,192 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package explain
+
+import (
+	"fmt"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// Sentence says in one line what happened. It has no line break and no full
+// stop at its end.
+func Sentence(e *event.Event) string {
+	name := e.Subject.Name
+	switch e.Kind {
+	case event.VRRPState, event.GroupState:
+		return stateSentence(e)
+	case event.VRRPAdvertRejected:
+		return rejectSentence(e)
+	case event.VRRPPriority:
+		return prioritySentence(e)
+	case event.VRRPConflict:
+		return conflictSentence(e)
+	case event.VRRPNearMiss:
+		return fmt.Sprintf("%s nearly took over: the advert came with %s left on the master-down timer", name, Duration(e.Evidence.Margin))
+	case event.AddressAdded, event.AddressRemoved, event.AddressLost:
+		return addressSentence(e)
+	case event.AnnounceSent:
+		return step(e, fmt.Sprintf("%s announced its addresses %s: %s", name, moments[e.Reason], count(e.Count, "frame", "frames")))
+	case event.InterfaceChanged:
+		return fmt.Sprintf("Interface %s is %s", name, condition(e.To))
+	case event.TrackChanged:
+		return fmt.Sprintf("%s is %s", capital(object(e.Subject.Kind, name)), with(condition(e.To), e.Detail))
+	case event.ExecDone:
+		return execSentence(e)
+	case event.NotifySent, event.NotifyFailed:
+		return notifySentence(e)
+	case event.ConfigLoaded:
+		return with("The configuration was loaded in "+Duration(e.Took), e.Detail)
+	case event.ConfigRejected:
+		return with("The configuration was refused and the old one stays", e.Detail)
+	case event.WorkerStarted:
+		return fmt.Sprintf("The %s worker is up", name)
+	case event.WorkerLost:
+		return with(fmt.Sprintf("The %s worker was lost%s", name, because(e.Reason)), e.Detail)
+	case event.LinkGap:
+		return with(fmt.Sprintf("%s of %s were lost on the way", count(e.Count, "event", "events"), named(name, e.Origin.String())), e.Detail)
+	case event.PrivilegeDenied:
+		return fmt.Sprintf("The kernel refused %s to the %s worker, which goes on without", named(e.Detail, "a privilege"), named(name, e.Origin.String()))
+	case event.Stalled:
+		return with(fmt.Sprintf("The %s worker itself stood still for %s", e.Origin, Duration(e.Took)), e.Detail)
+	case event.ClockStepped:
+		return with("The wall clock was stepped by "+Duration(e.Took), e.Detail)
+	case event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.IPVSApplied, event.KindNone:
+		return plainSentence(e)
+	}
+	return plainSentence(e)
+}
+
+func stateSentence(e *event.Event) string {
+	what := capital(e.Subject.Name)
+	if e.Kind == event.GroupState {
+		what = "Sync group " + e.Subject.Name
+	}
+	verb := "went from " + e.From.String() + " to " + e.To.String()
+	switch {
+	case e.Snapshot:
+		verb = "is " + e.To.String()
+	case e.From == event.StateNone:
+		verb = "went to " + e.To.String()
+	}
+	cause := Cause(e)
+	return what + " " + verb + ": " + lower(cause[:len(cause)-1])
+}
+
+func rejectSentence(e *event.Event) string {
+	s := fmt.Sprintf("%s refused an advert of %s because %s", named(e.Subject.Name, "The router"),
+		who(e.Evidence.Peer, 0), named(refusals[e.Reason], "of "+e.Reason.String()))
+	return s + wanted(&e.Evidence)
+}
+
+// wanted adds what was expected and what came.
+func wanted(ev *event.Evidence) string {
+	switch {
+	case ev.Want != "" && ev.Got != "":
+		return fmt.Sprintf(": it says %s, expected is %s", ev.Got, ev.Want)
+	case ev.Got != "":
+		return ": it says " + ev.Got
+	case ev.Want != "":
+		return ": expected is " + ev.Want
+	}
+	return ""
+}
+
+func prioritySentence(e *event.Event) string {
+	return fmt.Sprintf("%s has priority %d: %s", e.Subject.Name, e.Priority, Arithmetic(&e.Evidence))
+}
+
+func conflictSentence(e *event.Event) string {
+	ev := &e.Evidence
+	if e.To == event.Down {
+		return fmt.Sprintf("%s no longer hears another master", e.Subject.Name)
+	}
+	return fmt.Sprintf("%s is master and hears another master, %s, with a priority %s", e.Subject.Name,
+		who(ev.Peer, ev.PeerPriority), named(precedences[e.Reason], "of its own"))
+}
+
+func addressSentence(e *event.Event) string {
+	what := count(e.Count, "address", "addresses")
+	if e.Subject.Sub != "" {
+		what = e.Subject.Sub
+	}
+	name := named(e.Subject.Name, "vigild")
+	switch e.Kind { //nolint:exhaustive // the caller passes these three
+	case event.AddressAdded:
+		if e.Failed() {
+			return step(e, fmt.Sprintf("%s could not add all addresses: %s went in", name, what))
+		}
+		return step(e, fmt.Sprintf("%s added %s", name, what))
+	case event.AddressRemoved:
+		if e.Failed() {
+			return step(e, fmt.Sprintf("%s could not remove all addresses: %s went", name, what))
+		}
+		return step(e, fmt.Sprintf("%s removed %s", name, what))
+	default:
+		return step(e, fmt.Sprintf("Somebody else removed %s of %s", named(e.Subject.Sub, "an address"), name))
+	}
+}
+
+// step ends a sentence about a step with its time and its failure.
+func step(e *event.Event, s string) string {
+	if e.Took > 0 {
+		s += " in " + Duration(e.Took)
+	}
+	return with(s+because(e.Reason), e.Detail)
+}
+
+// because says how a step failed; empty for what did not.
+func because(r event.Reason) string {
+	if f, ok := failures[r]; ok {
+		return ": " + f
+	}
+	return ""
+}
+
+func execSentence(e *event.Event) string {
+	what := named(e.Subject.Sub, e.Subject.Name)
+	if e.Failed() {
+		return step(e, fmt.Sprintf("Program %s ended with %d", what, e.Count))
+	}
+	return step(e, fmt.Sprintf("Program %s ended well", what))
+}
+
+func notifySentence(e *event.Event) string {
+	to := ""
+	if e.Subject.Sub != "" {
+		to = " to " + e.Subject.Sub
+	}
+	if e.Kind == event.NotifySent {
+		return step(e, fmt.Sprintf("Channel %s delivered%s", e.Subject.Name, to))
+	}
+	attempt := ""
+	if e.Count > 0 {
+		attempt = fmt.Sprintf(", attempt %d", e.Count)
+	}
+	return step(e, fmt.Sprintf("Channel %s could not deliver%s%s", e.Subject.Name, to, attempt))
+}
+
+// condition says a state of an object in lower case.
+func condition(s event.State) string {
+	switch s { //nolint:exhaustive // the states of a tracked object
+	case event.Up:
+		return "up"
+	case event.Down:
+		return "down"
+	case event.Deleted:
+		return "gone"
+	case event.Unknown:
+		return "not known yet"
+	default:
+		return s.String()
+	}
+}
+
+func plainSentence(e *event.Event) string {
+	s := e.Kind.String() + " of " + e.Subject.String()
+	if e.To != event.StateNone {
+		s += " is " + e.To.String()
+	}
+	return step(e, s)
+}

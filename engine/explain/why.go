@@ -1,0 +1,210 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package explain
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// Case is what is known about an instance when somebody asks why.
+type Case struct {
+	Name  string
+	State event.State
+	// SinceWall is when the state was entered, Now the present, both in
+	// nanoseconds since the Unix epoch; 0 if unknown.
+	SinceWall, Now int64
+	// Last is the transition to be explained, Previous the one before.
+	Last, Previous event.Event
+	// Story are the events that Last led to, oldest first; More of them were
+	// not kept.
+	Story []event.Event
+	More  int
+	// Base, Terms and Priority are the priority arithmetic in force now.
+	Base, Priority uint8
+	Terms          []event.Term
+	// Conflict is the newest vrrp.conflict, Conflicting whether it goes on.
+	Conflict    event.Event
+	Conflicting bool
+	// Rejected are the refused adverts, one for each source and reason.
+	Rejected []Rejected
+}
+
+// Rejected is what one source sent that is refused.
+type Rejected struct {
+	// Runs counts the times it began.
+	Runs      uint64
+	FirstWall int64
+	Last      event.Event
+}
+
+// Answer is an explanation, in pieces; Text puts them together.
+type Answer struct {
+	Instance string      `json:"instance"`
+	State    event.State `json:"state"`
+	// ID is the identity of the story in every exit, empty before the first transition.
+	ID     string       `json:"id,omitempty"`
+	From   event.State  `json:"from,omitempty"`
+	To     event.State  `json:"to,omitempty"`
+	Reason event.Reason `json:"reason,omitempty"`
+	Wall   int64        `json:"wall,omitempty"`
+	// What and When say what happened, Cause why, in whole sentences.
+	What  string `json:"what"`
+	Cause string `json:"cause"`
+	// Doubts are what speaks against the obvious reading, LookAt what to check next.
+	Doubts []string `json:"doubts,omitempty"`
+	LookAt []string `json:"look_at,omitempty"`
+	// Evidence are the facts that the cause rests on.
+	Evidence []Fact `json:"evidence"`
+	// Done are the steps that followed.
+	Done []Step `json:"done,omitempty"`
+	// Timeline is all of it in order of time.
+	Timeline []Moment `json:"timeline"`
+}
+
+// Fact is one piece of evidence: what it is about, and what it says.
+type Fact struct {
+	About string `json:"about"`
+	Says  string `json:"says"`
+}
+
+// Step is one thing that was done because of the transition.
+type Step struct {
+	// After is how long after the transition it was finished.
+	After time.Duration `json:"after"`
+	Says  string        `json:"says"`
+	OK    bool          `json:"ok"`
+}
+
+// Why explains the last transition of an instance.
+func Why(c *Case) Answer {
+	a := Answer{Instance: c.Name, State: c.State}
+	e := &c.Last
+	if e.Kind == event.KindNone {
+		a.What = fmt.Sprintf("%s is %s and has made no transition yet.", c.Name, c.State)
+		a.Cause = "Nothing has happened that would need a reason."
+		a.Evidence = c.present(nil)
+		return a
+	}
+	a.ID, a.From, a.To, a.Reason, a.Wall = e.ID().String(), e.From, e.To, e.Reason, e.Wall
+	a.What = c.what()
+	a.Cause = Cause(e)
+	if refused := c.refusedMaster(); refused != nil {
+		a.Cause = fmt.Sprintf("What arrived from %s was refused because %s%s; so to this router there was no master.",
+			who(refused.Evidence.Peer, 0), refusals[refused.Reason], with("", strings.TrimPrefix(wanted(&refused.Evidence), ": ")))
+	}
+	a.Doubts = c.doubts()
+	a.LookAt = c.lookAt()
+	a.Evidence = c.present(c.evidence())
+	a.Done = c.done()
+	a.Timeline = c.timeline()
+	return a
+}
+
+// what says which transition it was and how long ago.
+func (c *Case) what() string {
+	e := &c.Last
+	s := fmt.Sprintf("%s went from %s to %s at %s", c.Name, e.From, e.To, Time(e.Wall))
+	if e.From == event.StateNone {
+		s = fmt.Sprintf("%s went to %s at %s", c.Name, e.To, Time(e.Wall))
+	}
+	if c.Now > e.Wall && e.Wall != 0 {
+		s += ", " + Duration(time.Duration(c.Now-e.Wall)) + " ago"
+	}
+	if c.State != e.To {
+		s += fmt.Sprintf("; it is %s now", c.State)
+	}
+	return s + "."
+}
+
+// refusedMaster finds the refusal that made the master look silent: the newest
+// run of refused adverts that began after the last one that was accepted.
+func (c *Case) refusedMaster() *event.Event {
+	e := &c.Last
+	if e.Reason != event.MasterDownTimer {
+		return nil
+	}
+	h, heard := e.Evidence.LastHeard()
+	for i := len(c.Rejected) - 1; i >= 0; i-- {
+		r := &c.Rejected[i].Last
+		switch {
+		case r.Reason == event.RejectAddressList: // such adverts are used all the same
+		case r.At > e.At || heard && r.At < h.At:
+		case heard && r.Evidence.Peer.IsValid() && r.Evidence.Peer != h.Source:
+		default:
+			return r
+		}
+	}
+	return nil
+}
+
+// doubts say what speaks against the obvious reading.
+func (c *Case) doubts() []string {
+	var out []string
+	if d := doubt(&c.Last); d != "" {
+		out = append(out, d)
+	}
+	if c.Conflicting {
+		out = append(out, c.splitBrain())
+	}
+	if c.Last.Snapshot {
+		out = append(out, "Events were lost around this transition, so some of what followed may be missing here.")
+	}
+	return out
+}
+
+// splitBrain says who else is master and since when.
+func (c *Case) splitBrain() string {
+	ev := &c.Conflict.Evidence
+	return fmt.Sprintf("Split brain: %s is heard as another master since %s, with a priority %s.",
+		who(ev.Peer, ev.PeerPriority), Time(c.Conflict.Wall), named(precedences[c.Conflict.Reason], "of its own"))
+}
+
+// lookAt says what to check next.
+func (c *Case) lookAt() []string {
+	e := &c.Last
+	peer, _ := peerOf(&e.Evidence)
+	var out []string
+	switch e.Reason { //nolint:exhaustive // most causes speak for themselves
+	case event.MasterDownTimer:
+		out = append(out, lookAtSilence(c, peer)...)
+	case event.PriorityZero:
+		out = append(out, fmt.Sprintf("the log of %s: who stopped it, or what it tracks that went down", routerName(peer)))
+	case event.Tracking, event.Interface, event.AddressMissing:
+		if e.To == event.Fault {
+			out = append(out, object(e.Evidence.Object, e.Evidence.ObjectName)+" on this host")
+		}
+	case event.AddressGone:
+		out = append(out, "what else manages addresses on this host (systemd-networkd, NetworkManager, a script)")
+	case event.Resumed:
+		out = append(out, "the log of this host: why the vrrp worker was lost")
+	}
+	if c.Conflicting {
+		out = append(out, "whether this host and the other master hear each other: multicast, VLAN, a firewall that drops IP protocol 112, authentication")
+	}
+	return out
+}
+
+func lookAtSilence(c *Case, peer netip.Addr) []string {
+	switch {
+	case c.refusedMaster() != nil:
+		return []string{"the configurations of the two routers, which differ in what is named above"}
+	case doubt(&c.Last) != "":
+		return []string{"what kept this host busy or stopped: a snapshot or migration of the machine, disk, stolen CPU time"}
+	case !peer.IsValid():
+		return []string{"whether the other router is running, and whether its adverts reach this interface (IP protocol 112)"}
+	}
+	return []string{fmt.Sprintf("whether %s is running, and whether its adverts reach this interface (IP protocol 112)", peer)}
+}
+
+func routerName(a netip.Addr) string {
+	if !a.IsValid() {
+		return "the former master"
+	}
+	return a.String()
+}
