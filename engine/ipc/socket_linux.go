@@ -133,3 +133,24 @@ func closeAll(fds []int) {
 func isReset(err error) bool {
 	return errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)
 }
+
+// Dup returns a descriptor of the file for Frame.FDs, which is closed when the
+// frame was sent; the file stays open.
+func Dup(f *os.File) (int, error) {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return -1, fmt.Errorf("pass %s: %w", f.Name(), err)
+	}
+	fd, dupErr := -1, error(nil)
+	err = c.Control(func(old uintptr) { fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 3) })
+	if err = errors.Join(err, dupErr); err != nil {
+		return -1, fmt.Errorf("pass %s: %w", f.Name(), err)
+	}
+	return fd, nil
+}
+
+// Drop closes the descriptors of a frame that nobody has a use for.
+func (f *Frame) Drop() {
+	closeAll(f.FDs)
+	f.FDs = nil
+}

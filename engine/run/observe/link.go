@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"context"
+
+	"github.com/vigild/vigild/engine/ipc"
+)
+
+// rows collects the description, which may come in several frames.
+func (ob *Role) rows(f *ipc.Frame) {
+	ob.described = append(ob.described, f.Rows...)
+	if !f.Final {
+		return
+	}
+	ob.ledger.Rows(ob.described)
+	ob.described = nil
+	ob.view.Store(ob.ledger.View())
+}
+
+// waitingMax bounds the requests for counters that were never answered.
+const waitingMax = 64
+
+// ask passes a request for counters on.
+func (ob *Role) ask(a *ask) {
+	if len(ob.waiting) >= waitingMax {
+		// Nobody waits so long: the worker that was asked is gone.
+		clear(ob.waiting)
+	}
+	ob.nextID++
+	ob.waiting[ob.nextID] = a
+	ob.link.Send(ipc.Frame{Type: ipc.TallyPlease, ID: ob.nextID})
+}
+
+// result brings an answer to whoever waits for it.
+func (ob *Role) result(f *ipc.Frame) {
+	if a := ob.waiting[f.ID]; a != nil {
+		delete(ob.waiting, f.ID)
+		close(a.done)
+		return
+	}
+	if c := ob.calling[f.ID]; c != nil {
+		delete(ob.calling, f.ID)
+		c.out <- *f // it has room for one, and one comes
+		return
+	}
+	f.Drop()
+}
+
+// goodbye gives the readers time for what they still do, and tells the parent
+// what came of it.
+func (ob *Role) goodbye() error {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		if ob.o.Settle != nil {
+			ob.o.Settle(ctx)
+		}
+	}()
+	for open := true; open; {
+		select {
+		case e := <-ob.o.Said:
+			ob.say(&e)
+		case <-settled:
+			open = false
+		}
+	}
+	for len(ob.o.Said) > 0 {
+		e := <-ob.o.Said
+		ob.say(&e)
+	}
+	ob.ack()
+	ob.link.Send(ipc.Frame{Type: ipc.Bye})
+	ob.link.Close()
+	return nil
+}

@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package parent
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/ipc"
+	"github.com/vigild/vigild/engine/run/role"
+	"github.com/vigild/vigild/engine/sys/proc"
+	"github.com/vigild/vigild/engine/track"
+)
+
+// Generation is one configuration, ready to be put into force.
+type Generation struct {
+	// Number counts the generations that were tried, from 1; the parent sets it.
+	Number int
+	// Name is the file it was read from.
+	Name string
+	// Image is the consolidated text that every role parses for itself.
+	Image []byte
+	// Body is what the roles need beside it: the options of the command line.
+	Body json.RawMessage
+	// Rows describe it.
+	Rows []event.Row
+	// Track is what the parent watches for the vrrp role.
+	Track track.Settings
+	// Adverts are the advertisement intervals by instance: how soon a lost
+	// worker must be back to resume.
+	Adverts map[string]time.Duration
+	// Roles are the workers it needs.
+	Roles []event.Role
+	// Launch is for the Launcher.
+	Launch any
+	// Listeners are sockets for the observe role, by name; the parent owns them.
+	Listeners map[string]*os.File
+	// Apply puts the parent's own part into force; nil for none.
+	Apply func()
+
+	image *os.File
+}
+
+// seal puts the image into a memory file that nobody can change.
+func (g *Generation) seal() error {
+	f, err := proc.Sealed(fmt.Sprintf("generation-%d", g.Number), g.Image)
+	if err != nil {
+		return err
+	}
+	g.image = f
+	return nil
+}
+
+func (g *Generation) close() {
+	if g.image != nil {
+		g.image.Close()
+		g.image = nil
+	}
+}
+
+// prepare makes the frame that asks a worker to prepare this generation.
+func (g *Generation) prepare(who event.Role) (ipc.Frame, error) {
+	f := ipc.Frame{Type: ipc.Prepare, Gen: g.Number}
+	body := role.Preparation{Options: g.Body}
+	fd, err := ipc.Dup(g.image)
+	if err != nil {
+		return f, fmt.Errorf("generation %d: %w", g.Number, err)
+	}
+	f.FDs = append(f.FDs, fd)
+	if who == event.RoleObserve {
+		for name, l := range g.Listeners {
+			fd, err := ipc.Dup(l)
+			if err != nil {
+				f.Drop()
+				return f, fmt.Errorf("listener %s: %w", name, err)
+			}
+			f.FDs = append(f.FDs, fd)
+			body.Listeners = append(body.Listeners, name)
+		}
+	}
+	f.Body, err = json.Marshal(body)
+	if err != nil {
+		f.Drop()
+		return f, fmt.Errorf("generation %d: %w", g.Number, err)
+	}
+	return f, nil
+}

@@ -1,0 +1,159 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package parent
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/ipc"
+)
+
+// relay spreads a worker's events. The observe role's own go to everybody but
+// itself: it has told its readers already.
+func (p *Loop) relay(w *worker, f *ipc.Frame) {
+	if w.role == event.RoleVRRP {
+		p.holes(w, f)
+	}
+	if w.role != event.RoleObserve {
+		p.spread(f.Events)
+		return
+	}
+	for i := range f.Events {
+		p.ledger.Apply(&f.Events[i])
+	}
+	v := p.ledger.View()
+	for _, r := range p.o.Readers {
+		r.Events(v, f.Events)
+	}
+}
+
+// holes looks for numbers that are missing, and asks for a snapshot if so.
+func (p *Loop) holes(w *worker, f *ipc.Frame) {
+	if f.Snapshot {
+		return
+	}
+	missing, torn := int64(0), false
+	for i := range f.Events {
+		e := &f.Events[i]
+		if e.Snapshot {
+			continue
+		}
+		want := p.seen[e.Epoch] + 1
+		p.seen[e.Epoch] = e.Seq
+		first := e.Seq
+		if e.Kind == event.LinkGap && e.Count > 0 {
+			torn = true
+			first = e.Seq - uint64(e.Count) + 1
+		}
+		if first > want {
+			missing += int64(first - want)
+		}
+	}
+	if missing > 0 {
+		p.publish(&event.Event{
+			Kind: event.LinkGap, Subject: w.subject(), Reason: event.FailOverflow, Count: missing,
+			Detail: "numbers were missing from the stream of events",
+		})
+	}
+	if missing > 0 || torn {
+		w.run.Link.Send(ipc.Frame{Type: ipc.SnapshotPlease})
+	}
+}
+
+// tallies folds counters and passes them on.
+func (p *Loop) tallies(f *ipc.Frame) {
+	for i := range f.Tallies {
+		p.ledger.Tally(f.Epoch, &f.Tallies[i])
+	}
+	if f.Router != nil {
+		p.ledger.Router(f.Epoch, f.Router)
+	}
+	if w := p.workers[event.RoleObserve]; w != nil && w.phase == active {
+		w.run.Link.Tally(f.Epoch, f.Tallies, f.Router)
+	}
+}
+
+// pleaseVRRP passes a request of the observe role on to the vrrp role.
+func (p *Loop) pleaseVRRP(from *worker, f *ipc.Frame) {
+	if w := p.workers[event.RoleVRRP]; w != nil && w.phase == active && from.role == event.RoleObserve {
+		w.run.Link.Send(ipc.Frame{Type: f.Type, ID: f.ID})
+		return
+	}
+	if f.Type == ipc.TallyPlease {
+		from.run.Link.Send(ipc.Frame{Type: ipc.Result, ID: f.ID, Name: "tally", Error: "the vrrp role is away"})
+	}
+}
+
+// result is the answer to something that was asked of the vrrp role.
+func (p *Loop) result(_ *worker, f *ipc.Frame) {
+	if sig, ok := p.dumps[f.ID]; ok {
+		delete(p.dumps, f.ID)
+		p.o.Dump(sig, p.ledger.View())
+		return
+	}
+	if w := p.workers[event.RoleObserve]; w != nil && w.phase == active && f.ID&ownID == 0 {
+		w.run.Link.Send(*f)
+	}
+}
+
+// command runs a request of the observe role; only the names in
+// Options.Commands exist.
+func (p *Loop) command(f *ipc.Frame) {
+	run := p.o.Commands[f.Name]
+	id, name, body := f.ID, f.Name, f.Body
+	if run == nil {
+		p.answer(ipc.Frame{Type: ipc.Result, ID: id, Name: name, Error: fmt.Sprintf("no command %q", name)})
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), prepareTime)
+		defer cancel()
+		a := run(ctx, body)
+		out := ipc.Frame{Type: ipc.Result, ID: id, Name: name, Body: a.Body}
+		if a.Err != nil {
+			out.Error = a.Err.Error()
+		}
+		for _, file := range a.Files {
+			if fd, err := ipc.Dup(file); err == nil {
+				out.FDs = append(out.FDs, fd)
+			} else {
+				out.Error = err.Error()
+			}
+			file.Close()
+		}
+		select {
+		case p.answers <- out:
+		case <-p.done:
+			out.Drop()
+		}
+	}()
+}
+
+func (p *Loop) answer(f ipc.Frame) {
+	if w := p.workers[event.RoleObserve]; w != nil && w.phase == active {
+		w.run.Link.Send(f)
+		return
+	}
+	f.Drop()
+}
+
+// retell gives a new vrrp role the newest verdict on everything it follows.
+func (p *Loop) retell(w *worker) {
+	for _, in := range p.last {
+		w.run.Link.Send(in)
+	}
+}
+
+// replay tells a new observe role the events that no predecessor acknowledged.
+func (p *Loop) replay(w *worker) {
+	es, lost := p.journal.replay()
+	if lost > 0 {
+		gap := event.Event{Kind: event.LinkGap, Subject: w.subject(), Reason: event.FailOverflow, Count: lost}
+		p.publish(&gap) // it goes behind the others in the journal
+		es, _ = p.journal.replay()
+	}
+	w.run.Link.Publish(es)
+}

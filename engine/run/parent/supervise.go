@@ -1,0 +1,137 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package parent
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/ipc"
+	"github.com/vigild/vigild/engine/sys/proc"
+)
+
+// Running is a worker that was started: a process, or a goroutine in one process.
+type Running struct {
+	Link *ipc.Link
+	// PID is 0 for a goroutine.
+	PID int
+	// Denied is what the kernel refused of its scheduling and limits.
+	Denied []error
+	// Done is closed when it has ended; Exit then says how.
+	Done <-chan struct{}
+	Exit func() proc.Exit
+	// Signal sends it a signal; one that has ended is no error.
+	Signal func(syscall.Signal) error
+}
+
+// Launcher starts workers.
+type Launcher interface {
+	Launch(role event.Role, g *Generation) (*Running, error)
+}
+
+// Exit statuses of the daemon (compat). ExitFatal and ExitPermission of a
+// worker make no sense to repeat: the parent ends with the same. ExitConfig is
+// the parent's alone: a worker says what is wrong with a configuration in a
+// frame, and 2 is the status of a Go program that panicked.
+const (
+	ExitFatal      = 1
+	ExitConfig     = 2
+	ExitPermission = 4
+)
+
+func fatalExit(x proc.Exit) bool {
+	return x.Err == nil && x.Signal == 0 && (x.Status == ExitFatal || x.Status == ExitPermission)
+}
+
+// Times of restarting (compat): a worker that lived shortLife is started at
+// once; one that did not, at once the first time, then after 1 s, 2 s, 4 s and
+// so on up to longestWait.
+const (
+	shortLife   = 60 * time.Second
+	longestWait = 60 * time.Second
+)
+
+// patience is the memory of one worker's restarts.
+type patience struct {
+	short int // lives in a row that were short
+}
+
+// next says how long to wait before the next start after a life of lived.
+func (p *patience) next(lived time.Duration) time.Duration {
+	if lived >= shortLife {
+		p.short = 0
+		return 0
+	}
+	p.short++
+	if p.short == 1 {
+		return 0
+	}
+	if p.short > 7 {
+		return longestWait
+	}
+	return min(time.Second<<(p.short-2), longestWait)
+}
+
+// phase is how far a worker has come.
+type phase uint8
+
+const (
+	// away: not running; again says when it will be started.
+	away phase = iota
+	// preparing: started, asked to prepare a generation.
+	preparing
+	// standing: ready, not committed yet.
+	standing
+	// active: committed.
+	active
+)
+
+// worker is one role under supervision.
+type worker struct {
+	role     event.Role
+	run      *Running
+	phase    phase
+	patience patience
+	// epoch is what its Hello said.
+	epoch uint64
+	// started and lost are when this life began and the last one ended.
+	started, lost event.Instant
+	// again is when it is to be started, zero if it is not.
+	again time.Time
+	// asked says that it was asked to end, bye that it said goodbye.
+	asked, bye bool
+}
+
+func (w *worker) alive() bool { return w.run != nil }
+
+// subject is what events about the worker are about.
+func (w *worker) subject() event.Subject { return workerSubject(w.role) }
+
+func workerSubject(r event.Role) event.Subject {
+	return event.Subject{Kind: event.SubjectWorker, Name: r.String()}
+}
+
+// lossOf words the end of a worker as an event.
+func lossOf(role event.Role, x proc.Exit, lived time.Duration) event.Event {
+	e := event.Event{
+		Kind: event.WorkerLost, Subject: workerSubject(role), From: event.Up, To: event.Down,
+		Reason: event.FailExit, Count: int64(x.Status), Took: lived,
+		Detail: fmt.Sprintf("exited with status %d", x.Status),
+	}
+	switch {
+	case x.Err != nil:
+		e.Reason, e.Detail = event.FailCrash, x.Err.Error()
+	case x.Signal != 0:
+		e.Reason, e.Count = event.FailSignal, int64(x.Signal)
+		e.Detail = fmt.Sprintf("ended by signal %d (%v)", int(x.Signal), x.Signal)
+	case x.Status == 0:
+		e.Reason = event.FailCrash
+		e.Detail = "ended by itself"
+	case x.Status == 2:
+		e.Reason = event.FailCrash
+	}
+	return e
+}

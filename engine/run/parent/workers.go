@@ -1,0 +1,217 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package parent
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/ipc"
+)
+
+// launch starts a worker and asks it to prepare g.
+func (p *Loop) launch(w *worker, g *Generation) {
+	run, err := p.o.Launcher.Launch(w.role, g)
+	if err != nil {
+		w.patience.short++
+		p.publish(&event.Event{
+			Kind: event.WorkerLost, Subject: w.subject(), To: event.Down, Reason: event.FailSpawn, Detail: err.Error(),
+		})
+		if p.gen == nil {
+			p.fail(ExitFatal)
+			return
+		}
+		w.again = time.Now().Add(w.patience.next(0))
+		return
+	}
+	w.run, w.phase, w.started = run, preparing, p.o.Clock.Now()
+	w.bye, w.asked = false, false
+	for _, d := range run.Denied {
+		p.publish(&event.Event{Kind: event.PrivilegeDenied, Subject: w.subject(), Reason: event.FailPermission, Detail: d.Error()})
+	}
+	if p.o.Started != nil {
+		p.o.Started(w.role, run.PID)
+	}
+	go p.pump(run)
+	run.Link.Send(ipc.Frame{Type: ipc.Hello, Protocol: ipc.Protocol, Role: event.RoleParent, Epoch: p.out.Epoch()})
+	if err := p.send(w, g); err != nil {
+		p.publish(&event.Event{Kind: event.ConfigRejected, Subject: p.subject(), Reason: event.FailKernel, Detail: err.Error()})
+		p.kill(w)
+	}
+}
+
+// pump brings a worker's frames and its end to the loop.
+func (p *Loop) pump(run *Running) {
+	for f := range run.Link.Frames() {
+		select {
+		case p.frames <- fromWorker{run: run, frame: f}:
+		case <-p.done:
+			return
+		}
+	}
+	select {
+	case p.frames <- fromWorker{run: run, closed: true}:
+	case <-p.done:
+		return
+	}
+	<-run.Done
+	select {
+	case p.exits <- run:
+	case <-p.done:
+	}
+}
+
+// of finds the worker that a Running belongs to; nil if that life is over.
+func (p *Loop) of(run *Running) *worker {
+	for _, w := range p.workers {
+		if w.run == run {
+			return w
+		}
+	}
+	return nil
+}
+
+// hear dispatches one frame of a worker.
+func (p *Loop) hear(m fromWorker) {
+	w := p.of(m.run)
+	if w == nil {
+		m.frame.Drop()
+		return
+	}
+	if m.closed {
+		// A worker without a link cannot be supervised. One that said goodbye
+		// is about to end.
+		if !w.bye {
+			p.kill(w)
+		}
+		return
+	}
+	m.frame.Drop() // no worker has any to give
+	f := &m.frame
+	switch f.Type {
+	case ipc.Hello:
+		w.epoch = f.Epoch
+	case ipc.Ready:
+		p.prepared(w, f)
+	case ipc.Events:
+		p.relay(w, f)
+	case ipc.Tallies:
+		p.tallies(f)
+	case ipc.Result:
+		p.result(w, f)
+	case ipc.TallyPlease, ipc.SnapshotPlease:
+		p.pleaseVRRP(w, f)
+	case ipc.Ack:
+		p.journal.ack(f.Ref)
+	case ipc.Command:
+		p.command(f)
+	case ipc.Bye:
+		w.bye = true
+	case ipc.Prepare, ipc.Commit, ipc.Rows, ipc.Exec, ipc.ExecDone, ipc.Input:
+		// Only the parent may say these: a worker that does is out of its mind.
+		p.kill(w)
+	}
+}
+
+// kill ends a worker that cannot be talked to.
+func (p *Loop) kill(w *worker) {
+	if w.run != nil {
+		// One that has ended already is no error, and nothing else can be done.
+		_ = w.run.Signal(syscall.SIGKILL)
+		w.run.Link.Close()
+	}
+}
+
+// exited takes the end of a worker.
+func (p *Loop) exited(run *Running) {
+	w := p.of(run)
+	if w == nil {
+		return
+	}
+	x := run.Exit()
+	run.Link.Close()
+	now := p.o.Clock.Now()
+	lived := now.Sub(w.started)
+	w.run, w.phase, w.lost = nil, away, now
+	if w.asked && x.OK() {
+		return // as it should be
+	}
+	e := lossOf(w.role, x, lived)
+	p.publish(&e)
+	if p.stopping {
+		return
+	}
+	if fatalExit(x) || p.o.NoRespawn || p.gen == nil {
+		p.fail(max(x.Status, ExitFatal))
+		return
+	}
+	if p.trying != nil && p.trying.gen != nil {
+		p.reject("worker " + w.role.String() + " was lost while it prepared")
+	}
+	wait := w.patience.next(lived)
+	if wait == 0 {
+		p.restart(w)
+		return
+	}
+	w.again = time.Now().Add(wait)
+}
+
+// restart starts a worker again with the generation in force.
+func (p *Loop) restart(w *worker) {
+	w.again = time.Time{}
+	if w.alive() {
+		return
+	}
+	p.launch(w, p.gen)
+}
+
+// commit tells a worker that is ready to go over to the generation in force.
+func (p *Loop) commit(w *worker) {
+	if w == nil || !w.alive() || w.phase < standing {
+		return
+	}
+	f := ipc.Frame{Type: ipc.Commit, Gen: p.gen.Number, Ref: p.cause}
+	fresh := w.phase == standing
+	since, lost := w.started, w.lost != 0
+	if lost {
+		since = w.lost
+	}
+	started := event.Event{Kind: event.WorkerStarted, Subject: w.subject(), To: event.Up, Took: p.o.Clock.Now().Sub(since)}
+	switch w.role {
+	case event.RoleVRRP:
+		if fresh && lost {
+			f.Resume = p.resume(started.Took)
+		}
+		w.run.Link.Send(f)
+		if fresh {
+			p.retell(w)
+		}
+	case event.RoleObserve:
+		w.run.Link.Send(ipc.Frame{Type: ipc.Rows, Gen: p.gen.Number, Rows: p.gen.Rows, Final: true})
+		w.run.Link.Send(f)
+		if fresh {
+			p.replay(w)
+		}
+	case event.RoleParent, event.RoleCheck:
+		w.run.Link.Send(f)
+	}
+	w.phase = active
+	if fresh {
+		p.publish(&started)
+	}
+}
+
+// resume says what a lost vrrp worker was doing, and whether its successor is
+// back before any peer could notice.
+func (p *Loop) resume(away time.Duration) []ipc.Resumed {
+	var out []ipc.Resumed
+	for _, in := range p.ledger.View().Instances {
+		interval := p.gen.Adverts[in.Row.Subject.Name]
+		out = append(out, ipc.Resumed{
+			Name: in.Row.Subject.Name, State: in.State, Within: interval > 0 && away < interval,
+		})
+	}
+	return out
+}
