@@ -126,8 +126,7 @@ func (s *server) advance(w *writer, h Header, context string, start, nonRepeater
 		}
 		wk = s.walks.start(context, snap, now)
 	}
-	wk.txn, wk.used = h.TransactionID, now
-	wk.cursors = wk.cursors[:0]
+	wk.take(h.TransactionID, now)
 	nonRepeaters = min(nonRepeaters, len(s.ranges))
 	for i := range s.ranges[:nonRepeaters] {
 		s.step(w, wk, &s.ranges[i])

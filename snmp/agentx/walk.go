@@ -9,7 +9,9 @@ import "time"
 // share the session. But a walk goes on where its last answer ended: so each
 // answer to a GETNEXT is remembered with the Snapshot it came from, and a
 // request that starts there, or has the same transaction, gets that Snapshot
-// again. Any other request starts a walk, and sees what is true now.
+// again. Any other request starts a walk, and sees what is true now. Where two
+// walks stand at the same name, the one whose next request is due at this moment
+// goes on; a wrong guess can only happen when their Snapshots differ.
 const (
 	maxWalks   = 32
 	maxCursors = 64 // names remembered of one answer, the last ones count
@@ -23,6 +25,7 @@ type walk struct {
 	cursors []OID
 	began   time.Time
 	used    time.Time
+	gap     time.Duration // between its last two transactions
 }
 
 // walks holds the walks of a session, at most maxWalks of them.
@@ -34,16 +37,22 @@ type walks struct {
 	started uint64 // walks begun, until someone has counted them
 }
 
-// find returns the walk that a request continues, the youngest if there are
-// several, or nil.
+// find returns the walk that a request continues, or nil.
 func (c *walks) find(context string, txn uint32, ranges []rawRange, now time.Time) *walk {
 	var best *walk
+	var bestOff time.Duration
 	for _, w := range c.list {
-		if w.context != context || c.over(w, now) || best != nil && !w.began.After(best.began) {
+		if w.context != context || c.over(w, now) {
 			continue
 		}
-		if w.txn == txn || w.continuedBy(ranges) {
-			best = w
+		if w.txn == txn {
+			return w
+		}
+		if !w.continuedBy(ranges) {
+			continue
+		}
+		if off := (now.Sub(w.used) - w.gap).Abs(); best == nil || off < bestOff {
+			best, bestOff = w, off
 		}
 	}
 	return best
@@ -104,6 +113,15 @@ func (c *walks) expire(now time.Time) time.Time {
 	clear(c.list[len(kept):])
 	c.list = kept
 	return next
+}
+
+// take makes the walk go on with the transaction txn.
+func (w *walk) take(txn uint32, now time.Time) {
+	if w.txn != txn {
+		w.gap = now.Sub(w.used)
+	}
+	w.txn, w.used = txn, now
+	w.cursors = w.cursors[:0]
 }
 
 // answered notes a name given to the walk.
