@@ -52,7 +52,7 @@ func Decode(b []byte, lim Limits) (Message, int, error) {
 // decodePayload reads the payload that belongs to h.
 func decodePayload(h Header, payload []byte, lim Limits) (Message, error) {
 	r := reader{b: payload, big: h.Flags&FlagNetworkByteOrder != 0, max: lim.MaxVarBinds}
-	m := Message{Flags: h.Flags & flagsDefined, SessionID: h.SessionID, TransactionID: h.TransactionID, PacketID: h.PacketID}
+	m := Message{Flags: contextFlags(h.Type, h.Flags) & flagsDefined, SessionID: h.SessionID, TransactionID: h.TransactionID, PacketID: h.PacketID}
 	m.Context = string(r.context(h))
 	m.Body = r.body(h.Type)
 	if r.err == nil && len(r.b) > 0 {
@@ -175,19 +175,25 @@ func (r *reader) oid() (OID, bool) {
 	return OID{string(b)}, include
 }
 
-// context returns the context of a PDU that carries one. RFC 2741 §6.1.1 names
-// the PDUs that may; net-snmp puts it into any that has the flag.
+// context returns the context of a PDU that has one.
 func (r *reader) context(h Header) []byte {
-	if h.Flags&FlagNonDefaultContext == 0 {
+	if contextFlags(h.Type, h.Flags)&FlagNonDefaultContext == 0 {
 		return nil
 	}
-	switch h.Type {
+	return r.octets()
+}
+
+// contextFlags returns f without FlagNonDefaultContext for the PDUs that never
+// carry a context. RFC 2741 §6.1.1 names those that may; a Response is not among
+// them, but net-snmp puts a context into it when the request had one.
+func contextFlags(t PDUType, f Flags) Flags {
+	switch t {
 	case TypeOpen, TypeClose, TypeCommitSet, TypeUndoSet, TypeCleanupSet:
-		return nil
+		return f &^ FlagNonDefaultContext
 	case TypeRegister, TypeUnregister, TypeGet, TypeGetNext, TypeGetBulk, TypeTestSet, TypeNotify, TypePing,
 		TypeIndexAllocate, TypeIndexDeallocate, TypeAddAgentCaps, TypeRemoveAgentCaps, TypeResponse:
 	}
-	return r.octets()
+	return f
 }
 
 func (r *reader) value(t Type) Value {

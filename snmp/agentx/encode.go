@@ -24,6 +24,7 @@ func AppendMessage(dst []byte, m Message) ([]byte, error) {
 	if err := checkBody(m.Body); err != nil {
 		return dst, fmt.Errorf("encode %s: %w", m.Body.pduType(), err)
 	}
+	m.Flags = contextFlags(m.Body.pduType(), m.Flags)
 	w := writer{b: dst, big: m.Flags&FlagNetworkByteOrder != 0}
 	start := w.header(Header{
 		Type: m.Body.pduType(), Flags: m.Flags, SessionID: m.SessionID,
