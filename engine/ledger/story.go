@@ -32,7 +32,7 @@ func (l *Ledger) promoted(e *event.Event) promotion {
 	h, ok := e.Evidence.LastHeard()
 	if ok && (e.Reason == event.MasterDownTimer || e.Reason == event.PriorityZero) && h.At != 0 && h.At <= e.At {
 		p.start = h.At
-		l.observe(phaseDetect, e, e.At.Sub(h.At))
+		l.head.Phases[phaseDetect].observe(e, e.At.Sub(h.At))
 	}
 	return p
 }
@@ -43,31 +43,13 @@ func (l *Ledger) phase(in *instance, e *event.Event, phase int, took time.Durati
 	if p.ref == (event.Ref{}) || e.Root != p.ref && e.Cause != p.ref {
 		return
 	}
-	l.observe(phase, e, took)
+	l.head.Phases[phase].observe(e, took)
 	if phase == phaseAnnounce && !p.whole && !e.Failed() {
 		p.whole = true
 		whole := max(e.At.Sub(p.start), 0)
-		l.observe(phaseTotal, e, whole)
+		l.head.Phases[phaseTotal].observe(e, whole)
 		l.edit(in).Failover = whole
 	}
-}
-
-// observe adds one duration to the histogram of a phase.
-func (l *Ledger) observe(phase int, e *event.Event, d time.Duration) {
-	h := &l.head.Phases[phase]
-	h.Counts[bucket(PhaseBounds(), d)]++
-	h.Sum += d
-	h.Last, h.LastID, h.LastWall = d, e.ID(), e.Wall
-}
-
-// bucket finds the bucket of d among upper bounds in seconds.
-func bucket(bounds []float64, d time.Duration) int {
-	for i, b := range bounds {
-		if d.Seconds() <= b {
-			return i
-		}
-	}
-	return len(bounds)
 }
 
 // tell adds e to the story of the transition that it belongs to.

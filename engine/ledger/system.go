@@ -94,8 +94,7 @@ func (l *Ledger) ran(e *event.Event) {
 	s := l.scripts.edit(i)
 	s.Runs++
 	s.LastTook, s.LastExit = e.Took, e.Count
-	s.Took.Counts[bucket(ScriptBounds(), e.Took)]++
-	s.Took.Sum += e.Took
+	s.Took.observe(e.Took)
 	for i, why := range ScriptFailures() {
 		if e.Reason == why {
 			s.Failures[i]++
@@ -120,6 +119,11 @@ func (l *Ledger) notified(e *event.Event) {
 	if e.Kind == event.NotifySent {
 		c.Sent++
 		c.LastSent = *e
+		took := e.Took
+		if in := l.storyOf(e); in != nil {
+			took = max(e.At.Sub(in.live.value.Last.At), 0)
+		}
+		c.Took.observe(e, took)
 		return
 	}
 	c.LastFailed = *e
@@ -146,6 +150,7 @@ func (l *Ledger) config(e *event.Event) {
 	c.LastOK, c.LastGood, c.LastTook = true, e.Wall, e.Took
 	if !e.Snapshot {
 		c.Loads++
+		c.Took.observe(e, e.Took)
 	}
 }
 

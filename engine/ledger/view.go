@@ -157,6 +157,7 @@ func ScriptBounds() []float64 { return []float64{.005, .01, .025, .05, .1, .25, 
 type ScriptHist struct {
 	Counts [12]uint64    `json:"counts"`
 	Sum    time.Duration `json:"sum"`
+	Native Native        `json:"native,omitempty"`
 }
 
 // Object is a tracked interface, file, process or BFD session as it is now.
@@ -186,6 +187,8 @@ type Channel struct {
 	// LastSent and LastFailed are the newest delivery and failed attempt.
 	LastSent   event.Event `json:"last_sent,omitzero"`
 	LastFailed event.Event `json:"last_failed,omitzero"`
+	// Took is the time from the event to its delivery.
+	Took PhaseHist `json:"took"`
 }
 
 // ReasonCount is a count of one reason.
@@ -202,6 +205,8 @@ type Config struct {
 	LastGood  int64         `json:"last_good_wall"`
 	LastTook  time.Duration `json:"last_took"`
 	LastError event.Event   `json:"last_error,omitzero"`
+	// Took is the time that each load took.
+	Took PhaseHist `json:"took"`
 }
 
 // PhaseCount is how many phases of a failover are timed.
@@ -226,6 +231,7 @@ type PhaseHist struct {
 	Last     time.Duration `json:"last"`
 	LastID   event.ID      `json:"last_id"`
 	LastWall int64         `json:"last_wall,omitempty"`
+	Native   Native        `json:"native,omitempty"`
 }
 
 // Instance returns the instance of that name, nil if there is none.
