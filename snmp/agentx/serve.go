@@ -135,7 +135,8 @@ func (s *server) advance(w *writer, h Header, context string, start, nonRepeater
 		}
 	}
 	s.repeat(w, wk, s.ranges[nonRepeaters:], start, repetitions)
-	return true, true
+	// No room for a single repetition is an error, or the manager asks for ever.
+	return s.served > 0 || len(s.cursor) == 0 || repetitions == 0, true
 }
 
 // repeat answers the repeaters of a GETBULK row by row. It may stop early: when

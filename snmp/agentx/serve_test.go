@@ -188,7 +188,11 @@ func TestServeSizeLimit(t *testing.T) {
 			t.Errorf("limit %d, GetBulk: %s, %d variables, want %d", limit, res.Error, len(res.VarBinds), n)
 		}
 	}
-	s.limits.MaxVarBinds = 3
+	s.limits = Limits{MaxPayload: 900, MaxVarBinds: 9}
+	if res := ask(t, s, Message{Body: GetBulk{0, 9, []SearchRange{{}}}}, time.Unix(1, 0)).Body.(Response); res.Error != TooBig {
+		t.Errorf("GetBulk without room for one: %+v", res)
+	}
+	s.limits = Limits{MaxPayload: 9000, MaxVarBinds: 3}
 	res := ask(t, s, Message{Body: GetBulk{0, 9, []SearchRange{{}, {}}}}, time.Unix(1, 0)).Body.(Response)
 	if len(res.VarBinds) != 2 {
 		t.Errorf("GetBulk with at most 3 varbinds: %d", len(res.VarBinds))
