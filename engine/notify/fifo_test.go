@@ -163,7 +163,8 @@ func TestFIFORefused(t *testing.T) {
 	}
 	good := filepath.Join(dir, "good")
 	f, err := NewFIFOs(&Settings{FIFOs: []FIFOSettings{
-		{Keyword: "notify_fifo", Path: plain}, {Keyword: "notify_fifo", Path: link},
+		{Keyword: "notify_fifo", Path: plain},
+		{Keyword: "notify_fifo", Path: link},
 		{Keyword: "notify_fifo", Path: filepath.Join(dir, "missing", "fifo")},
 		{Keyword: "notify_fifo", Path: filepath.Join(dir, "owned"), User: "no-such-user"},
 		{Keyword: "vrrp_notify_fifo", Path: good},

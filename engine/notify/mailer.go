@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -180,6 +181,7 @@ func tlsConfig(ca, cert, key string) (*tls.Config, error) {
 func isTLS(err error) bool {
 	var verify *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	return errors.As(err, &verify) || errors.As(err, &record) || errors.As(err, &alert)
+	var op *net.OpError // an alert of ours or theirs comes as one
+	return errors.As(err, &verify) || errors.As(err, &record) ||
+		errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error")
 }

@@ -43,6 +43,8 @@ type book struct {
 	// configuration removed: their end is still to be told.
 	now, gone map[event.Subject]SubjectSettings
 	told      map[event.Subject]event.State
+	// plain tells states as they are, without keepalived's way with DELETED.
+	plain bool
 }
 
 func newBook(s *Settings) *book {
@@ -117,7 +119,7 @@ func (b *book) read(e *event.Event) (n notice, ok bool) {
 // report is the state as it is told. compat: a removed instance is in FAULT
 // unless notify_deleted is set.
 func (b *book) report(e *event.Event, to *SubjectSettings) event.State {
-	if e.To == event.Deleted && !to.ReportDeleted {
+	if e.To == event.Deleted && !to.ReportDeleted && !b.plain {
 		return event.Fault
 	}
 	return e.To

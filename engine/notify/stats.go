@@ -45,7 +45,7 @@ type counters struct {
 }
 
 func newCounters() counters {
-	return counters{failed: map[event.Reason]uint64{}, dropped: map[event.Reason]uint64{}}
+	return counters{failed: make(map[event.Reason]uint64), dropped: make(map[event.Reason]uint64)}
 }
 
 func (c *counters) deliver(took time.Duration) {

@@ -1,0 +1,144 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package notify
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// DocumentVersion is the version of Document. It grows when a key changes its
+// meaning or goes; new keys come without notice.
+const DocumentVersion = 1
+
+// Document is what a webhook gets: one transition as JSON. Keys without a
+// value are left out.
+type Document struct {
+	Version int `json:"version"`
+	// ID is the identity of the story, the same in logs, traces, mail and traps.
+	ID event.ID `json:"id"`
+	// EventID is the identity of this event alone; it is the Idempotency-Key.
+	EventID event.ID `json:"event_id"`
+	// Kind is vrrp.state or group.state.
+	Kind event.Kind `json:"kind"`
+	// Time is when it happened: RFC 3339 in UTC with microseconds.
+	Time string `json:"time"`
+	// Node is the router that says so.
+	Node    string          `json:"node"`
+	Subject DocumentSubject `json:"subject"`
+	// From and To are INIT, BACKUP, MASTER, FAULT, STOP or DELETED.
+	From   event.State  `json:"from"`
+	To     event.State  `json:"to"`
+	Reason event.Reason `json:"reason"`
+	// Priority is the effective priority of an instance, 1 to 255.
+	Priority uint8 `json:"priority,omitempty"`
+	// Sentence explains it to people.
+	Sentence string `json:"sentence,omitempty"`
+	// Detail is what was known beyond that, for people.
+	Detail   string            `json:"detail,omitempty"`
+	Evidence *DocumentEvidence `json:"evidence,omitempty"`
+	// Epoch and Seq are the number of the event: consecutive within an epoch,
+	// so that a receiver can put events in order.
+	Epoch uint64 `json:"epoch,string"`
+	Seq   uint64 `json:"seq"`
+}
+
+// DocumentSubject is what a Document is about.
+type DocumentSubject struct {
+	// Kind is vrrp_instance or vrrp_sync_group.
+	Kind event.SubjectKind `json:"kind"`
+	Name string            `json:"name"`
+	// Family is 4 or 6 and VRID 1 to 255, for an instance.
+	Family uint8 `json:"family,omitempty"`
+	VRID   uint8 `json:"vrid,omitempty"`
+}
+
+// DocumentEvidence is what was known when a transition was decided. All
+// durations are in seconds.
+type DocumentEvidence struct {
+	// Heard are the last adverts of the master, newest first, at most 8.
+	Heard []DocumentAdvert `json:"heard,omitempty"`
+	// Peer is the router that won, was lost, or is in conflict.
+	Peer         netip.Addr `json:"peer,omitzero"`
+	PeerPriority uint8      `json:"peer_priority,omitempty"`
+	Interval     float64    `json:"interval,omitempty"`
+	Skew         float64    `json:"skew,omitempty"`
+	MasterDown   float64    `json:"master_down,omitempty"`
+	// Lateness is how much later than due this router looked at its timer.
+	Lateness float64 `json:"lateness,omitempty"`
+	// Margin is what was left on the master-down timer when the last advert came.
+	Margin float64 `json:"margin,omitempty"`
+	// Stall is the longest pause of this router's own.
+	Stall float64 `json:"stall,omitempty"`
+	// Base plus the Terms is the effective priority.
+	Base      uint8          `json:"base_priority,omitempty"`
+	Effective uint8          `json:"effective_priority,omitempty"`
+	Terms     []DocumentTerm `json:"terms,omitempty"`
+	// MoreTerms counts the terms that found no room.
+	MoreTerms uint8 `json:"more_terms,omitempty"`
+	// Object is the tracked object, interface, member or address that changed.
+	Object *DocumentObject `json:"object,omitempty"`
+}
+
+// DocumentAdvert is one advert that was heard.
+type DocumentAdvert struct {
+	// Ago is how long before the transition it came, in seconds.
+	Ago      float64    `json:"ago"`
+	Source   netip.Addr `json:"source,omitzero"`
+	Priority uint8      `json:"priority"`
+	Interval float64    `json:"interval,omitempty"`
+}
+
+// DocumentTerm is one summand of the effective priority.
+type DocumentTerm struct {
+	Kind  event.SubjectKind `json:"kind"`
+	Name  string            `json:"name"`
+	Delta int16             `json:"delta"`
+	Up    bool              `json:"up"`
+}
+
+// DocumentObject is an object and the state it changed to.
+type DocumentObject struct {
+	Kind  event.SubjectKind `json:"kind"`
+	Name  string            `json:"name,omitempty"`
+	State event.State       `json:"state,omitempty"`
+}
+
+// NewDocument renders an event.
+func NewDocument(e *event.Event, node, sentence string) *Document {
+	return &Document{
+		Version: DocumentVersion, ID: e.ID(), EventID: e.Ref().ID(), Kind: e.Kind, Time: stamp(e), Node: node,
+		Subject: DocumentSubject{e.Subject.Kind, e.Subject.Name, e.Subject.Family, e.Subject.VRID},
+		From:    e.From, To: e.To, Reason: e.Reason, Priority: e.Priority, Sentence: sentence, Detail: e.Detail,
+		Evidence: newEvidence(e), Epoch: e.Epoch, Seq: e.Seq,
+	}
+}
+
+func newEvidence(e *event.Event) *DocumentEvidence {
+	v := &e.Evidence
+	if *v == (event.Evidence{}) {
+		return nil
+	}
+	out := &DocumentEvidence{
+		Peer: v.Peer, PeerPriority: v.PeerPriority, Base: v.Base, Effective: v.Effective, MoreTerms: v.More,
+		Interval: v.Interval.Seconds(), Skew: v.Skew.Seconds(), MasterDown: v.MasterDown.Seconds(),
+		Lateness: v.Lateness.Seconds(), Margin: v.Margin.Seconds(), Stall: v.Stall.Seconds(),
+	}
+	for _, h := range v.Heard[:min(v.N, event.HeardMax)] {
+		ago := time.Duration(0)
+		if h.At != 0 {
+			ago = e.At.Sub(h.At)
+		}
+		out.Heard = append(out.Heard, DocumentAdvert{ago.Seconds(), h.Source, h.Priority, h.Interval.Seconds()})
+	}
+	for _, t := range v.Terms[:min(v.NTerm, event.TermMax)] {
+		out.Terms = append(out.Terms, DocumentTerm{t.Kind, t.Name, t.Delta, t.Up})
+	}
+	if v.Object != event.SubjectNone {
+		out.Object = &DocumentObject{v.Object, v.ObjectName, v.ObjectState}
+	}
+	return out
+}
