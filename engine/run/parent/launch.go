@@ -56,7 +56,7 @@ func (g Goroutines) Launch(role event.Role, _ *Generation) (*Running, error) {
 			if s == syscall.SIGKILL {
 				// A goroutine cannot be killed. It has lost its link and is
 				// counted as gone.
-				theirs.Close()
+				go theirs.Close()
 				ended(proc.Exit{Status: -1, Signal: s})
 			}
 			return nil

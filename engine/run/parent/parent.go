@@ -129,17 +129,20 @@ func (p *Loop) Run(first *Generation) int {
 	p.watch = newWatching(p)
 	p.try(first, p.o.Clock.Now())
 	for !p.stopping {
-		p.step(nil)
+		p.step(nil, nil)
 	}
 	p.shutdown()
 	return p.status
 }
 
-// step waits for one thing and does it; false when the deadline came first.
-func (p *Loop) step(deadline <-chan time.Time) bool {
+// step waits for one thing and does it; false when the deadline or the end of
+// what is waited for came first.
+func (p *Loop) step(deadline <-chan time.Time, over <-chan struct{}) bool {
 	p.timer.Reset(p.untilDue())
 	select {
 	case <-deadline:
+		return false
+	case <-over:
 		return false
 	case m := <-p.frames:
 		p.hear(m)
@@ -165,16 +168,13 @@ func (p *Loop) step(deadline <-chan time.Time) bool {
 	return true
 }
 
-// until goes on until a condition holds, for at most limit.
-func (p *Loop) until(limit time.Duration, cond func() bool) bool {
+// until goes on until a channel is closed, for at most limit.
+func (p *Loop) until(limit time.Duration, over <-chan struct{}) bool {
 	t := time.NewTimer(limit)
 	defer t.Stop()
-	for !cond() {
-		if !p.step(t.C) {
-			return false
-		}
+	for p.step(t.C, over) {
 	}
-	return true
+	return isClosed(over)
 }
 
 func (p *Loop) signal(s os.Signal) {
@@ -286,7 +286,7 @@ func (p *Loop) spread(es []event.Event) {
 func (p *Loop) shutdown() {
 	p.tell("STOPPING=1")
 	close(p.watch.wanted)
-	p.until(2*proc.Grace, func() bool { return isClosed(p.watch.ended) })
+	p.until(2*proc.Grace, p.watch.ended)
 	p.endWorker(event.RoleVRRP, stopVRRP)
 	p.settle()
 	p.endWorker(event.RoleObserve, stopObserve)
@@ -317,7 +317,7 @@ func (p *Loop) settle() {
 	defer cancel()
 	closed := make(chan struct{})
 	go func() { p.o.Settle(ctx); close(closed) }()
-	p.until(stopPrograms+proc.Grace, func() bool { return isClosed(closed) })
+	p.until(stopPrograms+proc.Grace, closed)
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -337,9 +337,9 @@ func (p *Loop) endWorker(role event.Role, limit time.Duration) {
 	}
 	w.asked = true
 	w.run.Link.Send(ipc.Frame{Type: ipc.Bye})
-	if p.until(limit, func() bool { return !w.alive() }) {
+	if p.until(limit, w.gone) {
 		return
 	}
 	p.kill(w)
-	p.until(killed, func() bool { return !w.alive() })
+	p.until(killed, w.gone)
 }

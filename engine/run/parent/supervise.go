@@ -101,8 +101,11 @@ type worker struct {
 	started, lost event.Instant
 	// again is when it is to be started, zero if it is not.
 	again time.Time
-	// asked says that it was asked to end, bye that it said goodbye.
-	asked, bye bool
+	// asked says that it was asked to end, bye that it said goodbye, killed
+	// that it was not given the choice.
+	asked, bye, killed bool
+	// gone is closed when this life has ended.
+	gone chan struct{}
 }
 
 func (w *worker) alive() bool { return w.run != nil }

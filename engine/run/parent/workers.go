@@ -27,7 +27,7 @@ func (p *Loop) launch(w *worker, g *Generation) {
 		return
 	}
 	w.run, w.phase, w.started = run, preparing, p.o.Clock.Now()
-	w.bye, w.asked = false, false
+	w.bye, w.asked, w.killed, w.gone = false, false, false, make(chan struct{})
 	for _, d := range run.Denied {
 		p.publish(&event.Event{Kind: event.PrivilegeDenied, Subject: w.subject(), Reason: event.FailPermission, Detail: d.Error()})
 	}
@@ -117,10 +117,12 @@ func (p *Loop) hear(m fromWorker) {
 
 // kill ends a worker that cannot be talked to.
 func (p *Loop) kill(w *worker) {
-	if w.run != nil {
-		// One that has ended already is no error, and nothing else can be done.
-		_ = w.run.Signal(syscall.SIGKILL)
-		w.run.Link.Close()
+	if w.run == nil || w.killed {
+		return
+	}
+	w.killed = true
+	if err := w.run.Signal(syscall.SIGKILL); err != nil {
+		p.publish(&event.Event{Kind: event.PrivilegeDenied, Subject: w.subject(), Reason: event.FailKernel, Detail: err.Error()})
 	}
 }
 
@@ -135,6 +137,7 @@ func (p *Loop) exited(run *Running) {
 	now := p.o.Clock.Now()
 	lived := now.Sub(w.started)
 	w.run, w.phase, w.lost = nil, away, now
+	close(w.gone)
 	if w.asked && x.OK() {
 		return // as it should be
 	}
