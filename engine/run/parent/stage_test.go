@@ -28,6 +28,7 @@ type puppet struct {
 	role    event.Role
 	link    *ipc.Link
 	ended   chan struct{}
+	once    sync.Once
 	exit    proc.Exit
 	mu      sync.Mutex
 	signals []syscall.Signal
@@ -36,11 +37,11 @@ type puppet struct {
 }
 
 func (p *puppet) end(x proc.Exit) {
-	if !isClosed(p.ended) {
+	p.once.Do(func() {
 		p.exit = x
 		p.link.Close()
 		close(p.ended)
-	}
+	})
 }
 
 // got says whether a signal was sent to it.
