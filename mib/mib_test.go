@@ -61,7 +61,7 @@ func TestLintSees(t *testing.T) {
 
 func TestTranslate(t *testing.T) {
 	for _, m := range modules {
-		for _, line := range strings.Split(tool(t, "snmptranslate", "-M", ".:"+standard, "-m", m.Name, "-Pew", "-Tz"), "\n") {
+		for line := range strings.SplitSeq(tool(t, "snmptranslate", "-M", ".:"+standard, "-m", m.Name, "-Pew", "-Tz"), "\n") {
 			if line != "" && !strings.HasPrefix(line, `"`) && !strings.HasSuffix(line, "parsed and ignored).") {
 				t.Errorf("snmptranslate %s: %s", m.Name, line)
 			}
@@ -97,7 +97,7 @@ func fromModule(t *testing.T, m *Module) map[string]string {
 		t.Fatal(err)
 	}
 	oids := map[string]string{}
-	for _, line := range strings.Split(tool(t, "smidump", "-q", "-f", "identifiers", m.Name+".txt"), "\n") {
+	for line := range strings.SplitSeq(tool(t, "smidump", "-q", "-f", "identifiers", m.Name+".txt"), "\n") {
 		if f := strings.Fields(line); len(f) == 4 {
 			oids[f[1]] = f[3]
 		}
