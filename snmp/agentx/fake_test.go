@@ -216,6 +216,3 @@ func (f *fake) kinds() []NoticeKind {
 func getOf(o OID) Get { return Get{[]SearchRange{{Start: o}}} }
 
 func single(v VarBind) []VarBind { return []VarBind{v} }
-
-// pass lets simulated time go by.
-func pass(d time.Duration) { <-time.After(d) }

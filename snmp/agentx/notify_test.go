@@ -56,7 +56,7 @@ func TestNotifyInOrder(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		pass(time.Second) // simulated
+		time.Sleep(time.Second) // simulated
 		f.serve(1)
 		if s := f.c.Stats(); s.NotifyQueued != 2 || !s.NotifyOldest.Equal(handed) {
 			t.Errorf("stats %+v", s)
@@ -71,7 +71,7 @@ func TestNotifyInOrder(t *testing.T) {
 		f.reply(f.expect(notifyOf(2)), Response{})
 		o.want(t, nil, nil, nil)
 		// One that comes while the session sleeps wakes it.
-		pass(time.Minute) // simulated
+		time.Sleep(time.Minute) // simulated
 		began := time.Now()
 		withTime := Notification{Context: "ctx", Trap: fakeTree.Append(0, 9), VarBinds: single(VarBind{sysUpTime0, Ticks(5)})}
 		if err := f.c.Notify(withTime); err != nil {
@@ -165,7 +165,7 @@ func TestNotifyExpires(t *testing.T) {
 		if err := f.c.Notify(o.trap(1)); err != nil {
 			t.Fatal(err)
 		}
-		pass(25 * time.Second) // simulated
+		time.Sleep(25 * time.Second) // simulated
 		if err := f.c.Notify(o.trap(2)); err != nil {
 			t.Fatal(err)
 		}

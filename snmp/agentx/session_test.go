@@ -241,7 +241,7 @@ func TestBackoffBetweenConnections(t *testing.T) {
 		if s := f.c.Stats(); s.DialErrors != 5 || s.Connects != 1 || f.notices[0].Kind != NoticeUnreachable {
 			t.Errorf("stats %+v", s)
 		}
-		pass(10 * time.Second) // simulated: a session that lasted starts over
+		time.Sleep(10 * time.Second) // simulated: a session that lasted starts over
 		lost := time.Now()
 		f.conn.Close()
 		f.serve(1)
@@ -309,7 +309,7 @@ func TestPingWhenSilent(t *testing.T) {
 		if d := time.Since(began); d != 20*time.Second {
 			t.Errorf("two pings in %v", d)
 		}
-		pass(6 * time.Second) // simulated
+		time.Sleep(6 * time.Second) // simulated
 		f.request(1, getOf(fakeTree))
 		heard := time.Now()
 		f.reply(f.expect(Ping{}), Response{})
@@ -411,11 +411,11 @@ func TestForgottenStateIsFreed(t *testing.T) {
 		f.serve(1)
 		f.request(1, GetNext{[]SearchRange{{Start: fakeTree}}})
 		f.request(2, assign("x"))
-		pass(setHold - time.Second) // simulated
+		time.Sleep(setHold - time.Second) // simulated
 		if h.balanced() {
 			t.Error("cleaned up too early")
 		}
-		pass(5 * time.Second) // simulated
+		time.Sleep(5 * time.Second) // simulated
 		synctest.Wait()
 		if !h.balanced() {
 			t.Error("not cleaned up")
