@@ -124,7 +124,7 @@ func (l *Link) writer() {
 			l.lost.Add(uint64(lost))
 			if err != nil {
 				l.drain(frames[i+1:])
-				if readError(err) != io.EOF {
+				if !errors.Is(readError(err), io.EOF) {
 					l.end(err)
 				}
 				// A peer that is gone may have said something before: the reader

@@ -180,7 +180,7 @@ func TestPeerThatClosesIsEOF(t *testing.T) {
 		if f := receive(t, b); f.Type != Bye {
 			t.Errorf("got %s, want bye", f.Type)
 		}
-		if err := ended(t, b); err != io.EOF {
+		if err := ended(t, b); !errors.Is(err, io.EOF) {
 			t.Errorf("the link ended with %v, want EOF", err)
 		}
 	})
@@ -212,7 +212,7 @@ func TestLastWordsOfADeadPeerAreHeard(t *testing.T) {
 	if f := receive(t, b); len(f.Events) != 1 {
 		t.Errorf("got %+v, want the event", f)
 	}
-	if err := ended(t, b); err != io.EOF {
+	if err := ended(t, b); !errors.Is(err, io.EOF) {
 		t.Errorf("the link ended with %v, want EOF", err)
 	}
 }

@@ -16,6 +16,8 @@ const (
 	// controlMax is how many other frames wait: a peer that lets so many pile up
 	// is not reading at all.
 	controlMax = 4096
+	// frameEdges is how many edges share a frame.
+	frameEdges = 64
 )
 
 // queue is what waits to be written. All its methods return at once.
@@ -98,13 +100,19 @@ func (q *queue) publish(es []event.Event) {
 // append copies edges behind what waits; neighbours share a frame.
 func (q *queue) append(es []event.Event) {
 	q.edges += len(es)
-	if n := len(q.frames); n > 0 {
-		if last := &q.frames[n-1]; last.Type == Events && !last.Snapshot {
-			last.Events = append(last.Events, es...)
-			return
+	for len(es) > 0 {
+		var last *Frame
+		if n := len(q.frames); n > 0 {
+			last = &q.frames[n-1]
 		}
+		if last == nil || last.Type != Events || last.Snapshot || len(last.Events) >= frameEdges {
+			q.frames = append(q.frames, Frame{Type: Events})
+			last = &q.frames[len(q.frames)-1]
+		}
+		n := min(len(es), frameEdges-len(last.Events))
+		last.Events = append(last.Events, es[:n]...)
+		es = es[n:]
 	}
-	q.frames = append(q.frames, Frame{Type: Events, Events: append([]event.Event(nil), es...)})
 }
 
 func (q *queue) drop(e *event.Event) {

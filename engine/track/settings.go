@@ -71,10 +71,10 @@ const (
 	ParamsPartial
 )
 
-func (s *ScriptSettings) equal(o *ScriptSettings) bool {
-	return s.Name == o.Name && slices.Equal(s.Argv, o.Argv) && s.Shell == o.Shell &&
-		s.UID == o.UID && s.GID == o.GID && slices.Equal(s.Groups, o.Groups) &&
-		s.Interval == o.Interval && s.Timeout == o.Timeout
+func (c *ScriptSettings) equal(o *ScriptSettings) bool {
+	return c.Name == o.Name && slices.Equal(c.Argv, o.Argv) && c.Shell == o.Shell &&
+		c.UID == o.UID && c.GID == o.GID && slices.Equal(c.Groups, o.Groups) &&
+		c.Interval == o.Interval && c.Timeout == o.Timeout
 }
 
 // Report is one verdict or value.

@@ -73,7 +73,7 @@ func (p *Loop) loadedOne(l loadResult) {
 func (p *Loop) try(g *Generation, started event.Instant) {
 	p.numbers++
 	g.Number = p.numbers
-	p.trying = &trial{gen: g, waiting: map[event.Role]bool{}, started: started, deadline: time.Now().Add(prepareTime)}
+	p.trying = &trial{gen: g, waiting: make(map[event.Role]bool), started: started, deadline: time.Now().Add(prepareTime)}
 	if err := g.seal(); err != nil {
 		p.reject(err.Error())
 		return

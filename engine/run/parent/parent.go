@@ -113,7 +113,7 @@ type fromWorker struct {
 func New(o Options) *Loop {
 	return &Loop{
 		o: o, out: role.NewProducer(event.RoleParent, o.Clock), ledger: ledger.New(),
-		workers: map[event.Role]*worker{}, last: map[event.Subject]ipc.Frame{}, seen: map[uint64]uint64{},
+		workers: make(map[event.Role]*worker), last: map[event.Subject]ipc.Frame{}, seen: map[uint64]uint64{},
 		dumps:  map[uint64]os.Signal{},
 		frames: make(chan fromWorker, 64), exits: make(chan *Running, 8), reports: make(chan track.Report, 64),
 		loaded: make(chan loadResult, 1), answers: make(chan ipc.Frame, 8), done: make(chan struct{}),

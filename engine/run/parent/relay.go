@@ -32,13 +32,10 @@ func (p *Loop) relay(w *worker, f *ipc.Frame) {
 
 // holes looks for numbers that are missing, and asks for a snapshot if so.
 func (p *Loop) holes(w *worker, f *ipc.Frame) {
-	if f.Snapshot {
-		return
-	}
 	missing, torn := int64(0), false
 	for i := range f.Events {
 		e := &f.Events[i]
-		if e.Snapshot {
+		if e.Seq == 0 {
 			continue
 		}
 		want := p.seen[e.Epoch] + 1

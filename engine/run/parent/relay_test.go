@@ -84,8 +84,9 @@ func TestHolesAreSaidAndMended(t *testing.T) {
 		if e := s.logged(event.LinkGap); len(e) != 2 || e[1].Count != 5 {
 			t.Errorf("link.gap: %+v", e)
 		}
-		// A snapshot's events have numbers of their own.
-		vrrp.link.Send(ipc.Frame{Type: ipc.Events, Snapshot: true, Events: []event.Event{{Epoch: vrrp.epoch, Snapshot: true}}})
+		// Events of a snapshot count like all others.
+		vrrp.seq++
+		vrrp.link.Send(ipc.Frame{Type: ipc.Events, Snapshot: true, Events: []event.Event{{Epoch: vrrp.epoch, Seq: vrrp.seq, Snapshot: true}}})
 		vrrp.quiet()
 		vrrp.says(event.Event{Kind: event.AnnounceSent})
 		vrrp.quiet()

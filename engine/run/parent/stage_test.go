@@ -124,7 +124,6 @@ type stage struct {
 	tracks  []*track.Settings
 	closed  bool
 	report  func(track.Report)
-	settled bool
 	mu      sync.Mutex
 	order   []string
 	status  int
