@@ -30,7 +30,8 @@ const (
 // Done. The loop never waits for them.
 type Action struct {
 	Kind ActionKind
-	// ID is the instance's handle (Router.Instance), 0 for static things.
+	// ID is the instance's handle (Router.Instance), 0 for static things. The
+	// handle of a removed instance stays valid until the last Done for it.
 	ID       int
 	Priority uint8
 	Repeat   int
@@ -40,10 +41,16 @@ type Action struct {
 	Cause, Root event.Ref
 	// Only limits Own, Disown and Announce to these addresses; nil means all.
 	Only []Address
+	// Part says that Own or Disown is limited to Only, OnlyRoutes and
+	// OnlyRules, of which some may be empty; it is what a reload changed.
+	Part       bool
+	OnlyRoutes []Route
+	OnlyRules  []Rule
 }
 
 // Output is what one Step wants done and says happened. The caller owns it
-// and reuses it; Step appends.
+// and reuses it; Step appends. The Actions are to be started before the Events
+// are published, so that an advert never waits for a reader.
 type Output struct {
 	Actions []Action
 	Events  []event.Event

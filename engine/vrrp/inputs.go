@@ -14,6 +14,8 @@ import (
 type Input interface{ input() }
 
 // Tick says that time has come to the Router's Deadline (or that it may have).
+// The loop drains its sockets before a Tick, so that an advert which the kernel
+// received before a deadline is seen before the deadline is acted upon.
 type Tick struct{}
 
 // Packet is a received VRRP packet, not yet parsed. The Router parses and
@@ -82,8 +84,15 @@ type ProcessCount struct {
 	Count int
 }
 
+// BFDState is the state of a BFD session.
+type BFDState struct {
+	Name string
+	Up   bool
+}
+
 // Configure is a configuration: the first one starts the Router, later ones
-// reload it by difference. Resume, on the first one, is what a predecessor of
+// reload it by difference. Before the first one the loop gives every Link and
+// IfAddr there is. Resume, on the first one, is what a predecessor of
 // this worker was doing less than one advertisement interval ago.
 type Configure struct {
 	Settings *Settings
@@ -101,7 +110,9 @@ type Resumed struct {
 	Within bool
 }
 
-// Done is the outcome of an Action of kind Own, Disown or Announce.
+// Done is the outcome of an Action of kind Own, Disown or Announce. The loop
+// gives the IfAddrs that the kernel has reported by then before it gives a
+// Done, so that our own removals are told from those of others.
 type Done struct {
 	// ID is the instance's, 0 for static things.
 	ID   int
@@ -135,6 +146,7 @@ func (IfAddr) input()       {}
 func (ScriptResult) input() {}
 func (FileValue) input()    {}
 func (ProcessCount) input() {}
+func (BFDState) input()     {}
 func (*Configure) input()   {}
 func (*Done) input()        {}
 func (SendFailed) input()   {}

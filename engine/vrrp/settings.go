@@ -204,7 +204,9 @@ type FileSettings struct {
 
 // ProcessSettings is the part of a vrrp_track_process that decides.
 type ProcessSettings struct {
-	Name                      string
+	Name string
+	// Quorum is how many processes there must be at least, QuorumMax at most;
+	// a negative QuorumMax means no limit.
 	Quorum, QuorumMax         int
 	Weight                    int
 	Reverse                   bool

@@ -178,17 +178,16 @@ func authName(n int) string {
 // password. A Reason that is not Parse's gives the numbers.
 func (r Reject) Text() (want, got string) {
 	form := "%d"
-	//exhaustive:ignore only the reasons of this package need another form.
-	switch r.Reason {
-	case event.RejectPacketLength:
+	switch why := r.Reason; {
+	case why == event.RejectPacketLength:
 		form = "%d bytes"
-	case event.RejectChecksum:
+	case why == event.RejectChecksum:
 		form = "%#04x"
-	case event.RejectAdvertInterval:
+	case why == event.RejectAdvertInterval:
 		form = "%ds"
-	case event.RejectAuthInvalidType, event.RejectAuthTypeMismatch:
+	case why == event.RejectAuthInvalidType || why == event.RejectAuthTypeMismatch:
 		return authName(r.Want), authName(r.Got)
-	case event.RejectAuthFailure:
+	case why == event.RejectAuthFailure:
 		return "our password", "another password"
 	}
 	return fmt.Sprintf(form, r.Want), fmt.Sprintf(form, r.Got)

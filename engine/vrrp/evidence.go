@@ -1,0 +1,171 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// heard is what was heard on the wire: a ring of adverts and the present master.
+type heard struct {
+	ring [event.HeardMax]event.Heard
+	head int // place of the newest
+	n    int
+
+	master         netip.Addr
+	masterPriority uint8
+	// at is when the master's last advert was received.
+	at event.Instant
+	// margin is what was then left on the master-down timer.
+	margin time.Duration
+}
+
+// add records one advert.
+func (h *heard) add(x event.Heard) {
+	h.head = (h.head + 1) % event.HeardMax
+	h.ring[h.head] = x
+	h.n = min(h.n+1, event.HeardMax)
+}
+
+// forget says that there is no master beside us.
+func (h *heard) forget() { h.master, h.masterPriority, h.at, h.margin = netip.Addr{}, 0, 0, 0 }
+
+// gapBounds is event.GapBounds.
+var gapBounds = event.GapBounds()
+
+// accepted records an advert of the master that is accepted by a BACKUP: gaps,
+// misses and margins, all from the kernel's receive times.
+func (r *Router) accepted(in *instance, x *stimulus) {
+	h := &in.heard
+	due, known := in.due[dueProtocol], h.master == x.source && h.at != 0 && x.at > h.at
+	h.margin = due.Sub(x.at)
+	if known {
+		gap := x.at.Sub(h.at)
+		ratio := float64(gap) / float64(in.interval)
+		i := 0
+		for i < len(gapBounds) && ratio > gapBounds[i] {
+			i++
+		}
+		in.tally.Gaps[i]++
+		in.tally.GapSum += ratio
+		if missed := int64(gap+in.interval/2)/int64(in.interval) - 1; missed > 0 {
+			in.tally.Missed += uint64(missed)
+			if h.margin < in.interval && !in.election.zero {
+				r.nearMiss(in, x)
+			}
+		}
+	}
+	h.master, h.masterPriority, h.at = x.source, x.priority, x.at
+}
+
+// nearMiss reports a master-down timer that was in its last interval.
+func (r *Router) nearMiss(in *instance, x *stimulus) {
+	in.tally.NearMisses++
+	c := cause{at: x.at, due: in.due[dueProtocol], peer: x.source, peerPriority: x.priority}
+	r.emit(event.Event{Kind: event.VRRPNearMiss, Subject: in.subject, Priority: in.priority, Evidence: r.evidence(in, &c)})
+}
+
+// silent counts the adverts that a dead master owes.
+func (in *instance) silent(now event.Instant) {
+	if in.heard.at != 0 && in.heard.master.IsValid() && now > in.heard.at {
+		in.tally.Missed += uint64(now.Sub(in.heard.at) / in.interval)
+	}
+}
+
+// evidence is what is known now, before anything is changed.
+func (r *Router) evidence(in *instance, c *cause) event.Evidence {
+	e := event.Evidence{
+		N: uint8(in.heard.n), Peer: c.peer, PeerPriority: c.peerPriority,
+		Interval: in.interval, Skew: in.skew(), MasterDown: in.masterDown(),
+		Deadline: c.due, Margin: in.heard.margin,
+		Base: in.set.Priority, Effective: in.priority,
+		Object: c.object, ObjectName: c.objectName, ObjectState: c.objectState,
+	}
+	for i := range in.heard.n {
+		e.Heard[i] = in.heard.ring[(in.heard.head-i+event.HeardMax)%event.HeardMax]
+	}
+	if c.due != 0 && r.now > c.due {
+		e.Lateness = r.now.Sub(c.due)
+	}
+	e.Stall = r.pause.longest(r.now.Add(-e.MasterDown))
+	for i := range in.follows {
+		f := &in.follows[i]
+		delta := f.delta()
+		if f.weight == 0 || in.set.Owner() {
+			continue
+		}
+		if e.NTerm == event.TermMax {
+			e.More++
+			continue
+		}
+		e.Terms[e.NTerm] = event.Term{Kind: f.kind(), Name: f.name(), Delta: int16(delta), Up: f.up()}
+		e.NTerm++
+	}
+	return e
+}
+
+// pauseWorth is the shortest pause that is kept.
+const pauseWorth = time.Millisecond
+
+// pauses remembers when this process looked too late.
+type pauses struct {
+	ring [16]struct {
+		due event.Instant // the deadline that was overdue
+		end event.Instant // when it was seen
+	}
+	head int
+	// told is the deadline for which a stall was already reported.
+	told event.Instant
+	// limit is the shortest master-down interval of all instances, 0 for none.
+	limit time.Duration
+}
+
+// look notes whether the least deadline is overdue.
+func (p *pauses) look(now event.Instant, h timers) {
+	if len(h) == 0 || now.Sub(h[0].due) < pauseWorth {
+		return
+	}
+	if p.ring[p.head].due != h[0].due {
+		p.head = (p.head + 1) % len(p.ring)
+		p.ring[p.head].due = h[0].due
+	}
+	p.ring[p.head].end = now
+}
+
+// longest is the longest pause that ended after since.
+func (p *pauses) longest(since event.Instant) (d time.Duration) {
+	for _, x := range p.ring {
+		if x.end > since && x.end != 0 {
+			d = max(d, x.end.Sub(x.due))
+		}
+	}
+	return d
+}
+
+// thaw is the freeze detector: after a pause in which every peer must have
+// taken us for dead, whoever is still master, now that all that was received
+// meanwhile has been judged, tells the neighbours again where the addresses are.
+func (r *Router) thaw() {
+	if len(r.timers) == 0 || r.pause.limit == 0 {
+		return
+	}
+	due := r.timers[0].due
+	late := r.now.Sub(due)
+	if late < r.pause.limit || due == r.pause.told {
+		return
+	}
+	r.pause.told = due
+	r.tally.Stalls++
+	by := r.emit(event.Event{
+		Kind: event.Stalled, Subject: event.Subject{Kind: event.SubjectRouter, Name: "vrrp"}, Took: late,
+	})
+	for _, in := range r.instances {
+		if in.state == event.Master && late >= in.masterDown() {
+			r.announce(in, event.AnnounceThaw, in.set.GarpRepeat, by)
+		}
+	}
+}

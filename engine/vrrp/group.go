@@ -1,0 +1,114 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package vrrp
+
+import "github.com/vigild/vigild/engine/event"
+
+// group is one sync group: instances that change state together. It is
+// compat throughout: no RFC knows sync groups.
+type group struct {
+	set     *GroupSettings
+	index   int
+	subject event.Subject
+	members []*instance
+	state   event.State
+	last    event.Event
+}
+
+// lets says whether a member may become MASTER: the group is master, or every
+// other member wants to be. Without a group nobody forbids it.
+func (g *group) lets(in *instance) bool {
+	if g == nil || g.state == event.Master {
+		return true
+	}
+	for _, m := range g.members {
+		if m != in && !m.wants {
+			return false
+		}
+	}
+	return true
+}
+
+// faulty says whether a member is not able to run, or not yet known to be.
+func (g *group) faulty() bool {
+	if g == nil {
+		return false
+	}
+	for _, m := range g.members {
+		if m.fault.why != event.ReasonNone || m.fault.pending {
+			return true
+		}
+	}
+	return false
+}
+
+// is says whether the group is in a state; no group is in none.
+func (g *group) is(s event.State) bool { return g != nil && g.state == s }
+
+// others are the members beside in.
+func (g *group) others(in *instance) []*instance {
+	if g == nil {
+		return nil
+	}
+	out := make([]*instance, 0, len(g.members))
+	for _, m := range g.members {
+		if m != in {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// moved lets the group follow a member that has moved, and then reports the
+// group. by is the member's transition.
+func (r *Router) moved(in *instance, why event.Reason, by because) {
+	if in.group == nil {
+		return
+	}
+	to := in.state
+	for _, m := range in.group.others(in) {
+		r.step(m, stimulus{kind: onGroup, at: r.now, why: event.SyncGroup, by: by, to: to, leader: in.set.Name})
+	}
+	r.settleGroup(in.group, why, by)
+}
+
+// settleGroup derives the state of a group from its members and reports a change.
+func (r *Router) settleGroup(g *group, why event.Reason, by because) {
+	if to := g.derive(); to != g.state {
+		r.groupMoved(g, to, why, by)
+	}
+}
+
+// derive is the state that the members make up.
+func (g *group) derive() event.State {
+	masters, starting := 0, 0
+	for _, m := range g.members {
+		switch m.state {
+		case event.Fault:
+			return event.Fault
+		case event.Init:
+			starting++
+		case event.Master:
+			masters++
+		case event.Backup, event.Stop, event.Deleted:
+		case event.StateNone, event.Up, event.Down, event.Unknown:
+		}
+	}
+	switch {
+	case starting > 0:
+		return g.state
+	case masters == len(g.members):
+		return event.Master
+	}
+	return event.Backup
+}
+
+// groupMoved sets the state of a group; it is its single writer.
+func (r *Router) groupMoved(g *group, to event.State, why event.Reason, by because) {
+	from := g.state
+	g.state = to
+	g.last = event.Event{Kind: event.GroupState, Subject: g.subject, From: from, To: to, Reason: why, Cause: by.cause}
+	out := r.emit(g.last)
+	g.last.At, g.last.Root = r.now, out.root
+}

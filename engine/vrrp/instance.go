@@ -1,0 +1,305 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/vrrp/wire"
+)
+
+// The deadlines of an instance; each is a field, nobody arms or cancels
+// anything but arm.
+const (
+	// dueProtocol is the next advert while MASTER, the end of the master-down
+	// interval while BACKUP.
+	dueProtocol = iota
+	// dueRepeat is the second burst of announcements (garp_master_delay).
+	dueRepeat
+	// dueRefresh is the next burst of garp_master_refresh.
+	dueRefresh
+	// dueLower is the second burst after an advert of lower priority.
+	dueLower
+	// dueQuiet is when a conflict is over if nothing more is heard.
+	dueQuiet
+	dueCount
+)
+
+// instance is one virtual router.
+//
+//	            start                    fault
+//	INIT ─────────────────▶ BACKUP ◀──────────────▶ FAULT
+//	  │ resumed               │ ▲                     ▲
+//	  ▼                 timer │ │ higher advert       │ fault
+//	MASTER ◀──────────────────┘ │                     │
+//	  └─────────────────────────┴─────────────────────┘
+//
+// INIT and FAULT together are the Initialize of RFC 9568 (compat: keepalived
+// tells "not started" from "not able"), MASTER is its Active.
+type instance struct {
+	id      int
+	index   int // place in the configuration, from 1
+	set     *InstanceSettings
+	subject event.Subject
+	group   *group
+	follows []follow
+	ifc     *iface // nil for a unicast instance without interface
+	others  []*iface
+	removed bool
+
+	// What goes onto the wire, and counts its changes.
+	source  netip.Addr
+	list    []byte
+	expect  wire.Expect
+	version uint64
+
+	state event.State
+	since event.Instant
+	// last is the transition that led to state, owned the last addition.
+	last, owned event.Event
+	// wants is keepalived's wanted state MASTER: the instance could be master
+	// if its group let it.
+	wants bool
+	// holding says that the addresses are ours to remove.
+	holding bool
+	pending int // Own and Disown that are not Done
+	fault   fault
+
+	// priority is the effective priority.
+	priority uint8
+	// interval is the advertisement interval of the master, ours until one is heard.
+	interval time.Duration
+	election election
+
+	due   [dueCount]event.Instant
+	timer timer
+
+	heard    heard
+	lowerRef event.Ref // the conflict that dueLower belongs to
+	rejects  runs
+	conflict conflict
+	tally    event.Tally
+	// masterText caches the text of the master's address for the Tally.
+	masterOf   netip.Addr
+	masterText string
+	// judged is the last foreign address list, and whether it is ours.
+	judged   []byte
+	judgedOK bool
+}
+
+// arm gives the heap the least deadline of the instance.
+func (r *Router) arm(in *instance) {
+	var least event.Instant
+	for _, d := range in.due {
+		if d != 0 && (least == 0 || d < least) {
+			least = d
+		}
+	}
+	r.timers.set(&in.timer, least)
+}
+
+// expire does what is due of the instance.
+func (in *instance) expire(r *Router) {
+	if d := in.due[dueProtocol]; d != 0 && d <= r.now {
+		r.step(in, stimulus{kind: onTimer, at: r.now, due: d})
+	}
+	r.bursts(in)
+	if d := in.due[dueQuiet]; d != 0 && d <= r.now {
+		r.endConflict(in)
+	}
+	r.arm(in)
+}
+
+// cause is why an instance makes a transition, and what is known about it.
+type cause struct {
+	why event.Reason
+	// by is the event that led here, zero if the cause is outside.
+	by because
+	// at is when it happened, which is earlier than now for an advert that
+	// waited in the socket; 0 means now.
+	at event.Instant
+	// due is the deadline that led here.
+	due event.Instant
+	// peer is the router that won, was lost or gave up.
+	peer         netip.Addr
+	peerPriority uint8
+	// object is what changed.
+	object      event.SubjectKind
+	objectName  string
+	objectState event.State
+	// zeros is how many adverts of priority 0 a master sends that leaves.
+	zeros int
+	// wait is how long a BACKUP waits; 0 means the master-down interval.
+	wait time.Duration
+	// resumed says that a predecessor of this process was master.
+	resumed bool
+}
+
+// become is the single writer of an instance's state; its last act is the event.
+func (r *Router) become(in *instance, to event.State, c cause) because {
+	if c.at == 0 {
+		c.at = r.now
+	}
+	r.endConflict(in)
+	from, evidence, me := in.state, r.evidence(in, &c), r.next()
+	if from == event.Master {
+		r.leave(in, c.zeros, Action{ID: in.id, Reason: c.why, Cause: me, Root: me})
+	}
+	r.spent(in)
+	in.state, in.since = to, r.now
+	in.rejects.clear()
+	in.due = [dueCount]event.Instant{}
+	in.election = election{}
+	switch to {
+	case event.Master:
+		r.enterMaster(in, &c, me)
+	case event.Backup:
+		r.enterBackup(in, &c)
+	case event.Init, event.Fault, event.Stop, event.Deleted:
+		in.wants = false
+		in.interval = in.set.AdvertInterval
+		in.heard.forget()
+	case event.StateNone, event.Up, event.Down, event.Unknown:
+	}
+	r.arm(in)
+	in.last = event.Event{
+		Kind: event.VRRPState, Subject: in.subject, From: from, To: to, Reason: c.why,
+		Cause: c.by.cause, Priority: in.priority, Evidence: evidence,
+	}
+	out := r.emit(in.last)
+	in.last.At, in.last.Root = r.now, out.root
+	return out
+}
+
+// leave gives up what a master has: the word of it (zeros adverts of priority
+// 0), its addresses, and last the packet filter, so that no packet slips in
+// while an address is still here.
+func (r *Router) leave(in *instance, zeros int, a Action) {
+	if !in.holding {
+		return
+	}
+	in.holding = false
+	for range zeros {
+		r.send(in, 0)
+	}
+	a.Kind = Disown
+	r.act(a)
+	if in.filters() {
+		a.Kind = Evict
+		r.act(a)
+	}
+}
+
+// leaveFor is leave at the end of an instance, ahead of its event.
+func (r *Router) leaveFor(in *instance, ref event.Ref, why event.Reason) {
+	keep := why == event.Shutdown && r.settings.KeepAddresses
+	if keep && in.holding {
+		r.send(in, 0) // compat: -V keeps the addresses, not the role.
+		in.holding = false
+	}
+	r.leave(in, 1, Action{ID: in.id, Reason: why, Cause: ref, Root: ref})
+}
+
+// enterMaster does what RFC 9568 section 6.4.2 (360) to (400) says: advert,
+// addresses, announcements, timer. compat: in keepalived's order, the advert
+// first; and a second burst of announcements follows garp_master_delay later.
+func (r *Router) enterMaster(in *instance, c *cause, me event.Ref) {
+	in.wants, in.holding = true, true
+	in.interval = in.set.AdvertInterval
+	in.heard.forget()
+	r.send(in, in.priority)
+	a := Action{ID: in.id, Reason: c.why, Cause: me, Root: me}
+	if in.filters() {
+		a.Kind = Admit
+		r.act(a)
+	}
+	a.Kind = Own
+	r.act(a)
+	moment, repeat := event.AnnounceTransition, in.set.GarpRepeat
+	if c.resumed {
+		// The addresses never left, but nobody knows how far the predecessor
+		// came with its announcements: a small burst, and the late one as usual.
+		moment, repeat = event.AnnounceRefresh, in.set.GarpRefreshRepeat
+	}
+	r.announce(in, moment, repeat, because{me, me})
+	in.due[dueProtocol] = r.now.Add(in.set.AdvertInterval)
+	in.due[dueRepeat] = after(r.now, in.set.GarpDelay)
+	in.due[dueRefresh] = after(r.now, in.set.GarpRefresh)
+}
+
+// enterBackup starts the master-down timer (RFC 9568 section 6.4.1 (160)).
+func (r *Router) enterBackup(in *instance, c *cause) {
+	wait := c.wait
+	if wait == 0 {
+		wait = in.masterDown()
+	}
+	// compat: vrrp_startup_delay: timers start when it is over.
+	in.due[dueProtocol] = max(c.at, r.notBefore).Add(wait)
+}
+
+// filters says whether packets to the addresses need a rule (RFC 9568 section
+// 6.4.3 (640): an Active router that is not the owner and has Accept_Mode off).
+func (in *instance) filters() bool { return !in.set.Accept && !in.set.Owner() }
+
+// after is d after t, or never if d is 0.
+func after(t event.Instant, d time.Duration) event.Instant {
+	if d <= 0 {
+		return 0
+	}
+	return t.Add(d)
+}
+
+// send sends one advert.
+func (r *Router) send(in *instance, priority uint8) {
+	in.tally.Sent++
+	if priority == 0 {
+		in.tally.ZeroSent++
+	}
+	r.act(Action{Kind: Send, ID: in.id, Priority: priority})
+}
+
+// announce sends one burst of gratuitous ARPs and unsolicited NAs.
+func (r *Router) announce(in *instance, moment event.Reason, repeat int, by because) {
+	if repeat > 0 {
+		r.act(Action{Kind: Announce, ID: in.id, Repeat: repeat, Reason: moment, Cause: by.cause, Root: by.root})
+	}
+}
+
+// bursts sends the announcements that are due.
+func (r *Router) bursts(in *instance) {
+	due := func(which int) bool { return in.due[which] != 0 && in.due[which] <= r.now }
+	story := because{in.last.Root, in.last.Root}
+	if due(dueRepeat) {
+		in.due[dueRepeat] = 0
+		r.announce(in, event.AnnounceRepeat, in.set.GarpRepeat, story)
+	}
+	if due(dueLower) {
+		in.due[dueLower] = 0
+		r.announce(in, event.AnnounceLowerPriority, in.set.GarpLowerPrioRepeat, because{in.lowerRef, in.lowerRef})
+	}
+	if due(dueRefresh) {
+		// A refresh belongs to no story: it comes for ever.
+		in.due[dueRefresh] = after(r.now, in.set.GarpRefresh)
+		r.announce(in, event.AnnounceRefresh, in.set.GarpRefreshRepeat, because{})
+	}
+}
+
+// spent adds the time in the present state to the Tally.
+func (r *Router) spent(in *instance) {
+	if i := stateIndex(in.state); i >= 0 && r.now > in.since {
+		in.tally.InState[i] += r.now.Sub(in.since)
+	}
+}
+
+// stateIndex is the place of a state in Tally.InState, -1 for an end.
+func stateIndex(s event.State) int {
+	for i, x := range [...]event.State{event.Init, event.Backup, event.Master, event.Fault} {
+		if x == s {
+			return i
+		}
+	}
+	return -1
+}

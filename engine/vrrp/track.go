@@ -1,0 +1,284 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package vrrp
+
+import (
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// objectKey names a tracked object.
+type objectKey struct {
+	kind event.SubjectKind
+	name string
+}
+
+// object is a tracked script, file, process or BFD session. Interfaces are
+// tracked as ifaces.
+type object struct {
+	key   objectKey
+	users []*instance
+	index int
+	// known says that a verdict exists, up is the verdict.
+	known, up bool
+	// value is what a file holds or how many processes there are.
+	value int64
+	// count runs from 0 to rise+fall-1; a script is up from rise on.
+	count      int
+	rise, fall int
+	// least and most bound the number of processes; most < 0 is no bound.
+	least, most int
+	// gain and loss delay the verdict on a process.
+	gain, loss time.Duration
+	// weight and reverse are a file's own.
+	weight  int
+	reverse bool
+	timer   timer
+	// pending is the process count that is not yet believed.
+	pending int64
+	last    event.Event
+}
+
+// state is the verdict as exits show it.
+func (o *object) state() event.State {
+	switch {
+	case !o.known:
+		return event.Unknown
+	case o.up:
+		return event.Up
+	}
+	return event.Down
+}
+
+// follow is one tracked object of one instance.
+type follow struct {
+	obj     *object
+	ifc     *iface // instead of obj
+	weight  int
+	reverse bool
+	// ofGroup says that the group follows it and the instance by the group.
+	ofGroup bool
+}
+
+func (f *follow) kind() event.SubjectKind {
+	if f.ifc != nil {
+		return event.SubjectInterface
+	}
+	return f.obj.key.kind
+}
+
+func (f *follow) name() string {
+	if f.ifc != nil {
+		return f.ifc.name
+	}
+	return f.obj.key.name
+}
+
+func (f *follow) up() bool {
+	if f.ifc != nil {
+		return f.ifc.up
+	}
+	return f.obj.up
+}
+
+// known says whether there is a verdict. compat: a file that was never read
+// holds 0, and a BFD session begins down.
+func (f *follow) known() bool {
+	return f.ifc != nil || f.obj.known || f.obj.key.kind == event.SubjectFile || f.obj.key.kind == event.SubjectBFD
+}
+
+// delta is what the object adds to the priority now. compat: a positive weight
+// is added while it is up, a negative one while it is down, reverse changes the
+// sign, and a file's value is multiplied by its weight.
+func (f *follow) delta() int {
+	if !f.known() {
+		return 0
+	}
+	d := 0
+	switch up := f.up(); {
+	case f.kind() == event.SubjectFile:
+		const most = 1 << 30 // far beyond what matters, far below overflow
+		d = int(max(-most, min(most, f.obj.value))) * f.weight
+	case (f.weight > 0) == up:
+		d = f.weight
+	}
+	if f.reverse {
+		d = -d
+	}
+	return max(-254, min(253, d))
+}
+
+// faulty says whether the object makes its follower FAULT. compat: with weight
+// 0 when it is down (reverse: up); a file also when its product is -254 or less.
+func (f *follow) faulty() bool {
+	if !f.known() {
+		return false
+	}
+	if f.kind() == event.SubjectFile {
+		if f.weight != 0 {
+			return f.delta() <= -254
+		}
+		return (f.obj.value != 0) != f.reverse
+	}
+	return f.weight == 0 && f.up() == f.reverse
+}
+
+// pending says whether the follower must wait for a first verdict.
+func (f *follow) pending() bool { return f.weight == 0 && !f.known() }
+
+// effective is the priority with all terms (RFC 9568 knows only the configured
+// one; compat: keepalived clamps the sum to 1..254 and leaves the owner alone).
+func (in *instance) effective() uint8 {
+	if in.set.Owner() {
+		return 255
+	}
+	sum := int(in.set.Priority)
+	for i := range in.follows {
+		if in.follows[i].weight != 0 {
+			sum += in.follows[i].delta()
+		}
+	}
+	return uint8(max(1, min(254, sum)))
+}
+
+// reprioritise brings the effective priority up to date. compat: a BACKUP's
+// timer is moved by the difference that the priority makes to its length; a
+// master sends its next advert when it is due.
+func (r *Router) reprioritise(in *instance, by because) {
+	to := in.effective()
+	if to == in.priority {
+		return
+	}
+	was := in.masterDown()
+	in.priority = to
+	if in.state == event.Backup && in.due[dueProtocol] != 0 {
+		in.due[dueProtocol] = max(r.now, in.due[dueProtocol].Add(in.masterDown()-was))
+		r.arm(in)
+	}
+	why := event.Tracking
+	if by.cause != (event.Ref{}) && by.cause == r.config {
+		why = event.Reload
+	}
+	r.emit(event.Event{
+		Kind: event.VRRPPriority, Subject: in.subject, Priority: to, Reason: why,
+		Cause: by.cause, Root: by.root, Evidence: r.evidence(in, &cause{}),
+	})
+}
+
+// changed reports an object and lets its followers look again.
+func (r *Router) changed(o *object, from event.State, e event.Event) {
+	e.Kind, e.Subject = event.TrackChanged, event.Subject{Kind: o.key.kind, Name: o.key.name}
+	e.From, e.To = from, o.state()
+	o.last = e
+	by := r.emit(e)
+	o.last.At, o.last.Root = r.now, by.root
+	for _, in := range o.users {
+		r.review(in, event.ReasonNone, by)
+	}
+}
+
+// scriptResult counts one run of a script. compat: rise successes make it up,
+// fall failures down; the very first result decides at once.
+func (r *Router) scriptResult(x ScriptResult) {
+	o := r.objects[objectKey{event.SubjectScript, x.Name}]
+	if o == nil {
+		return
+	}
+	from, top := o.state(), o.rise+o.fall-1
+	switch {
+	case !o.known && x.OK:
+		o.count = top
+	case !o.known:
+		o.count = 0
+	case x.OK:
+		o.count++
+		if o.count >= o.rise {
+			if !o.up {
+				o.count = top
+			}
+			o.count = min(o.count, top)
+		}
+	default:
+		o.count--
+		if o.count < o.rise && o.up {
+			o.count = 0
+		}
+		o.count = max(o.count, 0)
+	}
+	o.known, o.up = true, o.count >= o.rise
+	if o.state() != from {
+		r.changed(o, from, event.Event{Reason: x.Reason, Count: int64(x.Status), Took: x.Took, Cause: x.Cause})
+	}
+}
+
+// fileValue takes the new value of a file.
+func (r *Router) fileValue(x FileValue) {
+	o := r.objects[objectKey{event.SubjectFile, x.Name}]
+	if o == nil || o.known && o.value == x.Value {
+		return
+	}
+	from := o.state()
+	o.value = x.Value
+	own := follow{obj: o, weight: o.weight, reverse: o.reverse}
+	o.known, o.up = true, !own.faulty()
+	r.changed(o, from, event.Event{Count: x.Value})
+}
+
+// processCount takes the number of processes. compat: a gain is believed after
+// fork_delay, a loss after terminate_delay, unless it goes back meanwhile.
+func (r *Router) processCount(x ProcessCount) {
+	o := r.objects[objectKey{event.SubjectProcess, x.Name}]
+	if o == nil {
+		return
+	}
+	was := o.pending
+	o.pending = int64(x.Count)
+	if o.known && o.inside(o.pending) == o.up {
+		o.value = o.pending
+		r.timers.remove(&o.timer)
+		return
+	}
+	wait := o.loss
+	if o.pending > was {
+		wait = o.gain
+	}
+	if o.known && wait > 0 {
+		if o.timer.place == 0 {
+			r.timers.set(&o.timer, r.now.Add(wait))
+		}
+		return
+	}
+	r.believe(o)
+}
+
+func (o *object) inside(n int64) bool {
+	return n >= int64(o.least) && (o.most < 0 || n <= int64(o.most))
+}
+
+// expire is the end of a process's delay.
+func (o *object) expire(r *Router) {
+	r.timers.remove(&o.timer)
+	r.believe(o)
+}
+
+// believe makes the pending count of a process the verdict.
+func (r *Router) believe(o *object) {
+	from := o.state()
+	o.value, o.known, o.up = o.pending, true, o.inside(o.pending)
+	if o.state() != from {
+		r.changed(o, from, event.Event{Count: o.value})
+	}
+}
+
+// bfdState takes the state of a BFD session.
+func (r *Router) bfdState(x BFDState) {
+	o := r.objects[objectKey{event.SubjectBFD, x.Name}]
+	if o == nil || o.known && o.up == x.Up {
+		return
+	}
+	from := o.state()
+	o.known, o.up = true, x.Up
+	r.changed(o, from, event.Event{})
+}
