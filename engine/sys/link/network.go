@@ -1,0 +1,215 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package link
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// A Network changes addresses, routes and rules. It belongs to one goroutine.
+type Network struct {
+	*Addresses
+	handle *netlink.Handle
+}
+
+// OpenNetwork opens a Network in the network namespace of the calling thread.
+func OpenNetwork() (*Network, error) {
+	a, err := OpenAddresses()
+	if err != nil {
+		return nil, err
+	}
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open netlink handle: %w", err), a.Close())
+	}
+	return &Network{a, h}, nil
+}
+
+// Close closes the sockets.
+func (n *Network) Close() error {
+	n.handle.Close()
+	return n.Addresses.Close()
+}
+
+// AddRoute adds a route, given as the words of a line of virtual_routes. One
+// that is there already is no error.
+func (n *Network) AddRoute(words []string, family uint8) error {
+	r, how, err := parseRoute(words, family, n.index)
+	if err != nil {
+		return err
+	}
+	add := n.handle.RouteAdd
+	if how == "append" {
+		add = n.handle.RouteAppend
+	}
+	return unless(unix.EEXIST, add(r))
+}
+
+// DeleteRoute removes a route. One that is gone is no error.
+func (n *Network) DeleteRoute(words []string, family uint8) error {
+	r, _, err := parseRoute(words, family, n.index)
+	if err != nil {
+		return unless(unix.ENODEV, err) // its interface is gone, and it with it
+	}
+	return unless(unix.ESRCH, n.handle.RouteDel(r))
+}
+
+// AddRule adds a rule, given as the words of a line of virtual_rules. One that
+// is there already is no error.
+func (n *Network) AddRule(words []string, family uint8) error {
+	r, err := parseRule(words, family)
+	if err != nil {
+		return err
+	}
+	return unless(unix.EEXIST, n.handle.RuleAdd(r))
+}
+
+// DeleteRule removes a rule. One that is gone is no error.
+func (n *Network) DeleteRule(words []string, family uint8) error {
+	r, err := parseRule(words, family)
+	if err != nil {
+		return err
+	}
+	return unless(unix.ENOENT, n.handle.RuleDel(r))
+}
+
+func unless(fine unix.Errno, err error) error {
+	if errors.Is(err, fine) {
+		return nil
+	}
+	return err
+}
+
+func (n *Network) index(name string) (int, error) {
+	l, err := net.InterfaceByName(name)
+	if err != nil {
+		return 0, fmt.Errorf("interface %s: %w", name, unix.ENODEV)
+	}
+	return l.Index, nil
+}
+
+// Forwards6 says whether an interface forwards IPv6, which makes what it
+// announces a router (RFC 4861 section 4.4).
+func Forwards6(name string) bool {
+	b, err := os.ReadFile("/proc/sys/net/ipv6/conf/" + name + "/forwarding")
+	return err == nil && strings.TrimSpace(string(b)) == "1"
+}
+
+// PromoteSecondaries makes the kernel keep the other addresses of a network
+// when the first of it is removed.
+func PromoteSecondaries(name string) error {
+	if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+name+"/promote_secondaries", []byte("1"), 0); err != nil {
+		return fmt.Errorf("promote secondary addresses of %s: %w", name, err)
+	}
+	return nil
+}
+
+// words reads the words of a line one after the other.
+type words struct {
+	list []string
+	err  error
+}
+
+func (w *words) next() (string, bool) {
+	if len(w.list) == 0 || w.err != nil {
+		return "", false
+	}
+	s := w.list[0]
+	w.list = w.list[1:]
+	return s, true
+}
+
+func (w *words) fail(key, value, want string) {
+	if w.err == nil {
+		w.err = fmt.Errorf("%s %q: %s", key, value, want)
+	}
+}
+
+func (w *words) value(key string) string {
+	s, ok := w.next()
+	if !ok {
+		w.fail(key, "", "a value is missing")
+	}
+	return s
+}
+
+// number reads a number of at most bits bits.
+func (w *words) number(key string, bits int) int {
+	s := w.value(key)
+	v, err := strconv.ParseUint(s, 0, bits)
+	if err != nil {
+		w.fail(key, s, "not a number that fits")
+	}
+	return int(v)
+}
+
+// named reads a number or one of some names.
+func (w *words) named(key string, bits int, names map[string]int) int {
+	if len(w.list) > 0 {
+		if v, ok := names[w.list[0]]; ok {
+			w.list = w.list[1:]
+			return v
+		}
+	}
+	return w.number(key, bits)
+}
+
+// addr reads an address, with the family in front of it if it is there.
+func (w *words) addr(key string) net.IP {
+	s := w.value(key)
+	if s == "inet" || s == "inet6" {
+		s = w.value(key)
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		w.fail(key, s, "not an address")
+	}
+	return a.AsSlice()
+}
+
+// prefix reads a network or an address; nil means everything.
+func (w *words) prefix(key string, family int) *net.IPNet {
+	s := w.value(key)
+	switch s {
+	case "default", "any", "all", "default6":
+		if family == unix.AF_INET6 || s == "default6" {
+			return &net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
+		}
+		return &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
+	}
+	if !strings.Contains(s, "/") {
+		a, err := netip.ParseAddr(s)
+		if err != nil {
+			w.fail(key, s, "not an address")
+			return nil
+		}
+		return &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())}
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		w.fail(key, s, "not a network")
+		return nil
+	}
+	return &net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+// network reads the prefix of a rule, where everything is no condition at all.
+func (w *words) network(key string, family int) *net.IPNet {
+	n := w.prefix(key, family)
+	if n != nil {
+		if bits, _ := n.Mask.Size(); bits == 0 {
+			return nil
+		}
+	}
+	return n
+}
