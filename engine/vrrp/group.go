@@ -73,6 +73,20 @@ func (r *Router) moved(in *instance, why event.Reason, by because) {
 	r.settleGroup(in.group, why, by)
 }
 
+// beginGroup reports the state that a group starts in ahead of its members
+// (compat: at the start, and only then, keepalived notifies the group first).
+func (r *Router) beginGroup(g *group, by because) {
+	to := event.Backup
+	for _, m := range g.members {
+		if m.fault.why != event.ReasonNone {
+			to = event.Fault
+		}
+	}
+	if g.state == event.Init && (to == event.Fault || !g.faulty()) {
+		r.groupMoved(g, to, event.Startup, by)
+	}
+}
+
 // settleGroup derives the state of a group from its members and reports a change.
 func (r *Router) settleGroup(g *group, why event.Reason, by because) {
 	if to := g.derive(); to != g.state {
@@ -111,4 +125,28 @@ func (r *Router) groupMoved(g *group, to event.State, why event.Reason, by becau
 	g.last = event.Event{Kind: event.GroupState, Subject: g.subject, From: from, To: to, Reason: why, Cause: by.cause}
 	out := r.emit(g.last)
 	g.last.At, g.last.Root = r.now, out.root
+}
+
+// installGroups makes the sync groups; those that were there keep their state.
+func (r *Router) installGroups(s *Settings, byName map[string]*instance) {
+	old := r.groups
+	r.groups = nil
+	for k := range s.Groups {
+		set := &s.Groups[k]
+		g := &group{state: event.Init}
+		for _, o := range old {
+			if o.set.Name == set.Name {
+				g = o
+			}
+		}
+		g.set, g.index, g.members = set, k+1, nil
+		g.subject = event.Subject{Kind: event.SubjectGroup, Name: set.Name}
+		for _, name := range set.Members {
+			if in := byName[name]; in != nil && in.group == nil {
+				in.group = g
+				g.members = append(g.members, in)
+			}
+		}
+		r.groups = append(r.groups, g)
+	}
 }

@@ -11,6 +11,8 @@ import (
 )
 
 // Input is one thing that can happen to a Router: a closed set.
+//
+//sumtype:decl
 type Input interface{ input() }
 
 // Tick says that time has come to the Router's Deadline (or that it may have).
@@ -124,6 +126,8 @@ type Done struct {
 	// Count things were done, Failed were not; Detail is the first failure's text.
 	Count, Failed int
 	Detail        string
+	// Refused are the addresses that could not be added, as far as they are known.
+	Refused []netip.Addr
 	// Frames4 and Frames6 count the announcements that were sent.
 	Frames4, Frames6 int
 	Start, End       event.Instant

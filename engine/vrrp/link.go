@@ -208,8 +208,10 @@ func (r *Router) lost(x IfAddr) {
 	if in == nil || o.untracked || in.state != event.Master || in.pending > 0 || r.stopping {
 		return // not there, or one of our own removals is under way
 	}
+	subject := in.subject
+	subject.Sub = x.Prefix.Addr().String()
 	by := r.emit(event.Event{
-		Kind: event.AddressLost, Subject: in.subject, Count: 1, Detail: x.Prefix.String(), Priority: in.priority,
+		Kind: event.AddressLost, Subject: subject, Count: 1, Detail: x.Prefix.String(), Priority: in.priority,
 	})
 	f := fault{kind: event.SubjectInterface, name: x.Prefix.String(), state: event.Down}
 	r.step(in, stimulus{kind: onGone, at: r.now, why: event.AddressGone, by: by, fault: f})
@@ -364,4 +366,37 @@ func (r *Router) review(in *instance, why event.Reason, by because) {
 		return
 	}
 	r.step(in, x)
+}
+
+// index rebuilds the tables that find instances by what packets and addresses say.
+func (r *Router) index() {
+	clear(r.lookup)
+	clear(r.owners)
+	for _, in := range r.instances {
+		ifindex := 0
+		if in.ifc != nil {
+			if in.ifc.index == 0 {
+				continue
+			}
+			ifindex = in.ifc.index
+		}
+		key := lookupKey{ifindex, in.set.Family, in.set.VRID}
+		r.lookup[key] = append(r.lookup[key], in)
+		for _, list := range [][]Address{in.set.Addresses, in.set.Excluded} {
+			for k := range list {
+				r.own(in, &list[k], ifindex)
+			}
+		}
+	}
+	r.watches++
+}
+
+// own notes whose a virtual address is.
+func (r *Router) own(in *instance, a *Address, ifindex int) {
+	if a.Interface != "" {
+		ifindex = r.iface(a.Interface).index
+	}
+	if ifindex != 0 {
+		r.owners[ownerKey{ifindex, a.Prefix.Addr()}] = owner{in, a.NoTrack}
+	}
 }

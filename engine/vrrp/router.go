@@ -121,6 +121,10 @@ func (r *Router) Deadline() (at event.Instant, ok bool) {
 // Stopped says that a Stop was given and that every Own and Disown is Done.
 func (r *Router) Stopped() bool { return r.stopping && r.outstanding == 0 }
 
+// early is how long before its time an advert may be sent: one wake-up of the
+// process costs more than several adverts. No other timer is ever early.
+const early = 200 * time.Microsecond
+
 // tick does all that is due.
 func (r *Router) tick() {
 	r.thaw()
@@ -128,6 +132,14 @@ func (r *Router) tick() {
 		t := r.timers[0]
 		r.lag(r.now.Sub(t.due))
 		t.owner.expire(r)
+	}
+	for len(r.timers) > 0 && r.timers[0].due <= r.now.Add(early) {
+		in, ok := r.timers[0].owner.(*instance)
+		if !ok || in.state != event.Master || in.due[dueProtocol] != in.timer.due {
+			return
+		}
+		r.lag(0)
+		r.step(in, stimulus{kind: onTimer, at: r.now, due: in.due[dueProtocol]})
 	}
 }
 
@@ -218,7 +230,12 @@ func (r *Router) done(d *Done) {
 	case Send, Admit, Evict:
 		return
 	}
-	r.emit(e)
+	by := r.emit(e)
+	for _, a := range d.Refused {
+		e := event.Event{Kind: e.Kind, Subject: subject, Reason: event.FailKernel, Cause: by.cause, Root: by.root, Detail: clip(d.Detail)}
+		e.Subject.Sub = a.String()
+		r.emit(e)
+	}
 }
 
 // settled counts down what is outstanding, and forgets a removed instance
@@ -273,4 +290,92 @@ func clip(s string) string {
 		return s[:event.DetailMax]
 	}
 	return s
+}
+
+// expirer is something that has a deadline: an instance, a debounced
+// interface, a process whose loss or gain is not yet believed.
+type expirer interface {
+	// expire does all that is due at r.now and sets the next deadline.
+	expire(r *Router)
+}
+
+// timer is one entry of the heap of deadlines.
+type timer struct {
+	due event.Instant
+	// place is the index in the heap plus one, 0 for a timer that is not set.
+	place int
+	owner expirer
+}
+
+// timers is a heap of deadlines, least first, that knows where each timer is,
+// so that moving one of a thousand costs ten comparisons and no memory.
+type timers []*timer
+
+// set moves t to due; 0 takes it out.
+func (h *timers) set(t *timer, due event.Instant) {
+	if due == 0 {
+		h.remove(t)
+		return
+	}
+	if t.place == 0 {
+		t.due = due
+		*h = append(*h, t)
+		t.place = len(*h)
+		h.up(t.place - 1)
+		return
+	}
+	was := t.due
+	t.due = due
+	if due < was {
+		h.up(t.place - 1)
+	} else if due > was {
+		h.down(t.place - 1)
+	}
+}
+
+func (h *timers) remove(t *timer) {
+	if t.place == 0 {
+		return
+	}
+	i, last := t.place-1, len(*h)-1
+	h.swap(i, last)
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	t.place, t.due = 0, 0
+	if i < last {
+		h.down(i)
+		h.up(i)
+	}
+}
+
+func (h timers) swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i+1, j+1
+}
+
+func (h timers) up(i int) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if h[parent].due <= h[i].due {
+			return
+		}
+		h.swap(i, parent)
+		i = parent
+	}
+}
+
+func (h timers) down(i int) {
+	for {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
+			if h[child].due < h[least].due {
+				least = child
+			}
+		}
+		if least == i {
+			return
+		}
+		h.swap(i, least)
+		i = least
+	}
 }

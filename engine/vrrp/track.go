@@ -4,6 +4,7 @@
 package vrrp
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -281,4 +282,81 @@ func (r *Router) bfdState(x BFDState) {
 	from := o.state()
 	o.known, o.up = true, x.Up
 	r.changed(o, from, event.Event{})
+}
+
+// track lets an instance follow an object.
+func (r *Router) track(in *instance, t Track, ofGroup bool) {
+	f := follow{weight: t.Weight, reverse: t.Reverse, ofGroup: ofGroup}
+	if t.Kind == event.SubjectInterface {
+		f.ifc = r.uses(in, t.Name)
+		in.follows = append(in.follows, f)
+		return
+	}
+	key := objectKey{t.Kind, t.Name}
+	f.obj = r.objects[key]
+	if f.obj == nil {
+		// BFD sessions have no settings here.
+		f.obj = &object{key: key}
+		f.obj.timer.owner = f.obj
+		r.objects[key] = f.obj
+		r.order = append(r.order, f.obj)
+	}
+	in.follows = append(in.follows, f)
+	if slices.Contains(f.obj.users, in) {
+		return
+	}
+	f.obj.users = append(f.obj.users, in)
+}
+
+// installObjects makes the tracked objects; those that were there keep their verdict.
+func (r *Router) installObjects(s *Settings) {
+	old := r.objects
+	r.objects, r.order = map[objectKey]*object{}, nil
+	get := func(kind event.SubjectKind, name string) *object {
+		key := objectKey{kind, name}
+		o := old[key]
+		if o == nil {
+			o = &object{key: key}
+			o.timer.owner = o
+		}
+		delete(old, key)
+		o.users = nil
+		r.objects[key] = o
+		r.order = append(r.order, o)
+		o.index = len(r.order)
+		return o
+	}
+	for _, x := range s.Scripts {
+		o := get(event.SubjectScript, x.Name)
+		o.rise, o.fall = max(1, x.Rise), max(1, x.Fall)
+		if !o.known && x.InitFail {
+			o.known, o.up, o.count = true, false, o.rise-1 // the first success decides
+		}
+		o.count = min(o.count, o.rise+o.fall-1)
+		if o.known && o.up {
+			o.count = max(o.count, o.rise)
+		} else {
+			o.count = min(o.count, o.rise-1)
+		}
+	}
+	for _, x := range s.Files {
+		o := get(event.SubjectFile, x.Name)
+		o.weight, o.reverse = x.Weight, x.Reverse
+		own := follow{obj: o, weight: o.weight, reverse: o.reverse}
+		o.up = !own.faulty()
+	}
+	for _, x := range s.Processes {
+		o := get(event.SubjectProcess, x.Name)
+		o.least, o.most, o.gain, o.loss = x.Quorum, x.QuorumMax, x.ForkDelay, x.TerminateDelay
+		if o.known {
+			o.up = o.inside(o.value)
+		}
+	}
+	for key, o := range old {
+		r.timers.remove(&o.timer)
+		if key.kind == event.SubjectBFD {
+			o.users = nil
+			r.objects[key] = o
+		}
+	}
 }
