@@ -5,36 +5,48 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	dto "github.com/prometheus/client_model/go"
+
 	"github.com/vigild/vigild/engine/ledger"
 )
 
 // Bounds of what scrapes may ask for.
 const (
-	// refreshEvery is how often at most the worker is asked for its counters.
+	// refreshEvery is how often at most the worker is asked for its counters,
+	// and how long a page is good for while no event changes the picture.
 	refreshEvery = 200 * time.Millisecond
 	// refreshWait is how long a scrape waits for them.
 	refreshWait = 250 * time.Millisecond
 )
 
-// Collector fills the catalogue from a View. It is a prometheus.Collector and,
-// with the metrics of the Go runtime and the process added, a Gatherer.
+// Collector fills the catalogue from a View. It is a Gatherer, with the
+// metrics of the Go runtime and the process added.
 type Collector struct {
-	src   Source
-	opts  Options
-	now   func() time.Time
-	descs map[string]*desc
-	parts []part
-	reg   *prometheus.Registry
+	src    Source
+	opts   Options
+	now    func() time.Time
+	descs  map[string]*desc
+	parts  []part
+	stamps *stamps
+	// reg holds go_*, process_* and what promhttp counts.
+	reg *prometheus.Registry
 
 	mu        sync.Mutex
 	refreshed time.Time
+	// page is the last gathering, of the picture shown and at the time gathered.
+	page     []*dto.MetricFamily
+	pageErr  error
+	shown    *ledger.View
+	gathered time.Time
 }
 
 // part is one collector with its name.
@@ -43,19 +55,20 @@ type part struct {
 	emit func(*emitter, *ledger.View)
 }
 
-var (
-	_ prometheus.Collector = (*Collector)(nil)
-	_ prometheus.Gatherer  = (*Collector)(nil)
-)
+var _ prometheus.Gatherer = (*Collector)(nil)
 
 // New returns a Collector over src.
-func New(opts Options, src Source) *Collector {
+func New(opts Options, src Source) (*Collector, error) {
 	c := &Collector{src: src, opts: opts, now: opts.Now, descs: descs(), reg: prometheus.NewRegistry()}
 	if c.now == nil {
 		c.now = time.Now
 	}
 	if c.opts.Started.IsZero() {
 		c.opts.Started = c.now()
+	}
+	var err error
+	if c.stamps, err = newStamps(c.opts.Started); err != nil {
+		return nil, fmt.Errorf("time of start: %w", err)
 	}
 	c.parts = []part{
 		{PartVRRP, c.vrrp},
@@ -65,43 +78,54 @@ func New(opts Options, src Source) *Collector {
 		{PartConfig, c.config},
 		{PartExits, c.exits},
 	}
-	c.reg.MustRegister(
-		c,
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
-	return c
-}
-
-// Gather implements prometheus.Gatherer: the catalogue, go_* and process_*.
-func (c *Collector) Gather() ([]*dto.MetricFamily, error) { return c.reg.Gather() }
-
-// Describe implements prometheus.Collector.
-func (c *Collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range c.descs {
-		out <- d.prom
+	for _, of := range []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
+		if err := c.reg.Register(of); err != nil {
+			return nil, fmt.Errorf("metrics of this process: %w", err)
+		}
 	}
+	return c, nil
 }
 
-// Collect implements prometheus.Collector.
-func (c *Collector) Collect(out chan<- prometheus.Metric) {
+// Gather implements prometheus.Gatherer: the catalogue, go_* and process_*, in
+// the order of their names. Whoever asks within refreshEvery of another, while
+// nothing happened, gets the same page: it must not be changed.
+func (c *Collector) Gather() ([]*dto.MetricFamily, error) {
 	v := c.view()
-	self := &emitter{descs: c.descs, out: out, started: c.opts.Started}
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if age := now.Sub(c.gathered); c.page != nil && v == c.shown && age >= 0 && age < refreshEvery {
+		return slices.Clone(c.page), c.pageErr
+	}
+	page, err := c.fill(v)
+	others, otherErr := c.reg.Gather()
+	page = append(page, others...)
+	slices.SortFunc(page, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
+	c.page, c.pageErr, c.shown, c.gathered = page, errors.Join(err, otherErr), v, now
+	return slices.Clone(c.page), c.pageErr
+}
+
+// fill makes the families of the catalogue from a picture.
+func (c *Collector) fill(v *ledger.View) ([]*dto.MetricFamily, error) {
+	s := &sheet{descs: c.descs, families: map[string]*dto.MetricFamily{}, stamps: c.stamps}
+	self := &emitter{sheet: s}
+	var errs []error
 	for _, p := range c.parts {
 		start := c.now()
-		err := c.emit(p, v, out)
+		err := emit(s, p, v)
 		self.seconds("vigil_collector_duration_seconds", c.now().Sub(start), p.name)
 		self.truth("vigil_collector_success", err == nil, p.name)
 		if err != nil {
-			out <- prometheus.NewInvalidMetric(c.descs["vigil_collector_success"].prom, fmt.Errorf("collector %s: %w", p.name, err))
+			errs = append(errs, fmt.Errorf("collector %s: %w", p.name, err))
 		}
 	}
+	return s.list(), errors.Join(append(errs, self.err)...)
 }
 
 // emit runs one part. A part that panics over a picture it did not expect
 // fails alone; the others are still shown.
-func (c *Collector) emit(p part, v *ledger.View, out chan<- prometheus.Metric) (err error) {
-	m := &emitter{descs: c.descs, out: out, started: c.opts.Started}
+func emit(s *sheet, p part, v *ledger.View) (err error) {
+	m := &emitter{sheet: s}
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)

@@ -5,7 +5,9 @@ package collector
 
 import (
 	"bytes"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,28 +17,61 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ledger"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// gather collects pedantically: what is emitted must have been described, and
-// nothing twice.
-func gather(t *testing.T, c *Collector) []*dto.MetricFamily {
+func collector(t testing.TB, opts Options, src Source) *Collector {
 	t.Helper()
-	reg := prometheus.NewPedanticRegistry()
-	reg.MustRegister(c)
-	families, err := reg.Gather()
+	c, err := New(opts, src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return families
+	return c
+}
+
+// gather returns the families of the catalogue, and checks what a registry
+// would: no series twice, labels in order, and nothing without a value.
+func gather(t *testing.T, c *Collector) []*dto.MetricFamily {
+	t.Helper()
+	all, err := c.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []*dto.MetricFamily
+	for _, f := range all {
+		if strings.HasPrefix(f.GetName(), "vigil_") {
+			out = append(out, f)
+		}
+	}
+	for _, f := range out {
+		seen := map[string]bool{}
+		for _, m := range f.GetMetric() {
+			key, last := "", ""
+			for _, l := range m.GetLabel() {
+				if l.GetName() <= last {
+					t.Errorf("%s: label %s out of order", f.GetName(), l.GetName())
+				}
+				last = l.GetName()
+				key += fmt.Sprintf("%s=%q,", last, l.GetValue())
+			}
+			if seen[key] {
+				t.Errorf("%s{%s} is there twice", f.GetName(), key)
+			}
+			seen[key] = true
+			if m.Counter == nil && m.Gauge == nil && m.Histogram == nil {
+				t.Errorf("%s{%s} has no value", f.GetName(), key)
+			}
+		}
+	}
+	return out
 }
 
 func page(t *testing.T, families []*dto.MetricFamily, format expfmt.Format) string {
@@ -80,11 +115,11 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestPageGolden(t *testing.T) {
-	families := gather(t, New(full(&clock{}), &fixed{view: picture().View()}))
+	families := gather(t, collector(t, full(&clock{}), &fixed{view: picture().View()}))
 	// The version of Go is no fact of ours.
 	text := page(t, families, expfmt.NewFormat(expfmt.TypeTextPlain))
 	var lines []string
-	for _, l := range strings.Split(text, "\n") {
+	for l := range strings.SplitSeq(text, "\n") {
 		if !strings.HasPrefix(l, "vigil_build_info{") {
 			lines = append(lines, l)
 		}
@@ -95,7 +130,7 @@ func TestPageGolden(t *testing.T) {
 // TestCatalogueIsWhatIsEmitted holds the list against the page, both ways.
 func TestCatalogueIsWhatIsEmitted(t *testing.T) {
 	emitted := map[string]*dto.MetricFamily{}
-	for _, f := range gather(t, New(full(&clock{}), &fixed{view: picture().View()})) {
+	for _, f := range gather(t, collector(t, full(&clock{}), &fixed{view: picture().View()})) {
 		emitted[f.GetName()] = f
 	}
 	types := map[Type]dto.MetricType{Gauge: dto.MetricType_GAUGE, Counter: dto.MetricType_COUNTER, Histogram: dto.MetricType_HISTOGRAM}
@@ -134,7 +169,7 @@ func TestCatalogueIsWhatIsEmitted(t *testing.T) {
 }
 
 func TestNamesAreGood(t *testing.T) {
-	problems, err := testutil.CollectAndLint(New(full(&clock{}), &fixed{view: picture().View()}))
+	problems, err := testutil.GatherAndLint(collector(t, full(&clock{}), &fixed{view: picture().View()}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +180,7 @@ func TestNamesAreGood(t *testing.T) {
 
 // TestPromtool asks the real thing.
 func TestPromtool(t *testing.T) {
-	c := New(full(&clock{}), &fixed{view: picture().View()})
+	c := collector(t, full(&clock{}), &fixed{view: picture().View()})
 	families, err := c.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +197,7 @@ func TestPromtool(t *testing.T) {
 func TestClosedSeriesAreThereFromTheStart(t *testing.T) {
 	l := ledger.New()
 	l.Rows(rows())
-	families := gather(t, New(Options{Now: (&clock{}).now}, &fixed{view: l.View()}))
+	families := gather(t, collector(t, Options{Now: (&clock{}).now}, &fixed{view: l.View()}))
 	want := map[string]int{
 		"vigil_vrrp_transitions_total":                  2 * len(event.Transitions()),
 		"vigil_vrrp_receive_errors_total":               2 * event.RejectCount,
@@ -199,7 +234,7 @@ func TestClosedSeriesAreThereFromTheStart(t *testing.T) {
 func TestExemplarsAndNativeHistograms(t *testing.T) {
 	v := picture().View()
 	id := v.Instance("VI_1").Last.ID().String()
-	families := gather(t, New(full(&clock{}), &fixed{view: v}))
+	families := gather(t, collector(t, full(&clock{}), &fixed{view: v}))
 
 	text := page(t, families, expfmt.NewFormat(expfmt.TypeOpenMetrics))
 	for _, want := range []string{
@@ -232,7 +267,7 @@ func TestExemplarsAndNativeHistograms(t *testing.T) {
 func TestManyScrapesAskSeldom(t *testing.T) {
 	var now clock
 	src := &fixed{view: picture().View()}
-	c := New(full(&now), src)
+	c := collector(t, full(&now), src)
 	for round := range 3 {
 		var all sync.WaitGroup
 		for range 20 {
@@ -250,10 +285,61 @@ func TestManyScrapesAskSeldom(t *testing.T) {
 	}
 }
 
+// TestPageIsSharedWhileNothingHappens, and only then.
+func TestPageIsSharedWhileNothingHappens(t *testing.T) {
+	var now clock
+	l := picture()
+	src := &fixed{view: l.View()}
+	c := collector(t, full(&now), src)
+	made := func() bool {
+		if _, err := c.Gather(); err != nil {
+			t.Fatal(err)
+		}
+		return c.shown == src.view && c.gathered.Equal(now.now())
+	}
+	if !made() {
+		t.Error("the first page is not of now")
+	}
+	now.move(refreshEvery / 2)
+	if made() {
+		t.Error("nothing happened and a new page was made")
+	}
+	l.Apply(&event.Event{Epoch: 9, Seq: 1, Kind: event.ClockStepped, At: event.Instant(time.Minute)})
+	src.view = l.View()
+	if !made() {
+		t.Error("an event happened and the old page was shown")
+	}
+	now.move(refreshEvery)
+	if !made() {
+		t.Error("the page is too old and was shown")
+	}
+}
+
+// TestCatalogueIsKept: what does not fit the catalogue is not emitted, and told.
+func TestCatalogueIsKept(t *testing.T) {
+	for _, c := range []struct {
+		emit func(*emitter)
+		want error
+	}{
+		{func(m *emitter) { m.number("vigil_nothing", 1) }, errUnknown},
+		{func(m *emitter) { m.number("vigil_vrrp_state", 1, "VI_1") }, errLabels},
+		{func(m *emitter) { m.number("vigil_notify_duration_seconds", 1, "smtp") }, errType},
+		{func(m *emitter) { m.histogram("vigil_vrrp_priority", hist{}, "VI_1") }, errType},
+		{func(m *emitter) { m.marked("vigil_nothing", 1, ledger.Mark{}) }, errUnknown},
+		{func(m *emitter) { m.number("vigil_vrrp_priority", 1, "VI_1") }, nil},
+	} {
+		s := &sheet{descs: descs(), families: map[string]*dto.MetricFamily{}, stamps: &stamps{}}
+		err := emit(s, part{"test", func(m *emitter, _ *ledger.View) { c.emit(m) }}, nil)
+		if !errors.Is(err, c.want) || (len(s.list()) == 1) != (c.want == nil) {
+			t.Errorf("%v, want %v; %d families", err, c.want, len(s.list()))
+		}
+	}
+}
+
 func TestClockThatWentBackStillRefreshes(t *testing.T) {
 	var now clock
 	src := &fixed{view: picture().View()}
-	c := New(full(&now), src)
+	c := collector(t, full(&now), src)
 	c.view()
 	now.move(-time.Hour)
 	c.view()
@@ -279,7 +365,7 @@ func TestNamesFromAConfigurationCannotBreakThePage(t *testing.T) {
 	)
 	l := picture()
 	l.Rows(all)
-	families := gather(t, New(full(&clock{}), &fixed{view: l.View()}))
+	families := gather(t, collector(t, full(&clock{}), &fixed{view: l.View()}))
 	text := page(t, families, expfmt.NewFormat(expfmt.TypeTextPlain))
 	if !strings.Contains(text, `vrrp_instance="a\"b\\c\nd`) {
 		t.Error("the odd instance is not on the page")
@@ -294,7 +380,7 @@ func TestNamesFromAConfigurationCannotBreakThePage(t *testing.T) {
 func TestOnePartFailsAlone(t *testing.T) {
 	opts := full(&clock{})
 	opts.Log = func() LogStats { panic("no log") }
-	c := New(opts, &fixed{view: picture().View()})
+	c := collector(t, opts, &fixed{view: picture().View()})
 	families, err := c.Gather()
 	if err == nil || !strings.Contains(err.Error(), "collector exits") {
 		t.Errorf("the failure is not told: %v", err)
@@ -313,6 +399,7 @@ func TestOnePartFailsAlone(t *testing.T) {
 }
 
 func BenchmarkGather(b *testing.B) {
+	var now clock
 	l := ledger.New()
 	var all []event.Row
 	for i := range 255 {
@@ -320,7 +407,8 @@ func BenchmarkGather(b *testing.B) {
 		all = append(all, event.Row{Instance: &event.InstanceRow{Subject: s}})
 	}
 	l.Rows(all)
-	c := New(Options{}, &fixed{view: l.View()})
+	c := collector(b, Options{Now: now.now}, &fixed{view: l.View()})
+	c.now = func() time.Time { now.move(refreshEvery); return now.now() }
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := c.Gather(); err != nil {

@@ -4,40 +4,65 @@
 package collector
 
 import (
+	"errors"
 	"fmt"
-	"math"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ledger"
 )
 
-// descs are the descriptions of the catalogue by name.
+// desc is a line of the catalogue in the form in which it is sent.
+type desc struct {
+	Metric
+	kind dto.MetricType
+	// order are the places of Labels in the order of their names, which is how
+	// a page has them.
+	order []int
+}
+
+// descs are the lines of the catalogue by name.
 func descs() map[string]*desc {
+	types := map[Type]dto.MetricType{Gauge: dto.MetricType_GAUGE, Counter: dto.MetricType_COUNTER, Histogram: dto.MetricType_HISTOGRAM}
 	out := map[string]*desc{}
 	for _, m := range Metrics() {
-		d := prometheus.V2.NewDesc(m.Name, m.Help, prometheus.UnconstrainedLabels(m.Labels), nil, prometheus.WithUnit(m.Unit))
-		out[m.Name] = &desc{Metric: m, prom: d}
+		d := &desc{Metric: m, kind: types[m.Type]}
+		for i := range m.Labels {
+			d.order = append(d.order, i)
+		}
+		slices.SortFunc(d.order, func(a, b int) int { return strings.Compare(m.Labels[a], m.Labels[b]) })
+		out[m.Name] = d
 	}
 	return out
 }
 
-// desc is a line of the catalogue as client_golang wants it.
-type desc struct {
-	Metric
-	prom *prometheus.Desc
+// sheet is the families of one gathering. It builds them itself: a registry
+// that checks and sorts each series anew costs five times as much.
+type sheet struct {
+	descs    map[string]*desc
+	families map[string]*dto.MetricFamily
+	stamps   *stamps
+	arena    arena
 }
 
-// emitter sends the metrics of one part of one scrape. The first thing that
-// goes wrong is kept in err, and the part counts as not successful.
+// list returns the families in the order of their names.
+func (s *sheet) list() []*dto.MetricFamily {
+	out := make([]*dto.MetricFamily, 0, len(s.families))
+	for _, f := range s.families {
+		out = append(out, f)
+	}
+	return out
+}
+
+// emitter adds the metrics of one part. The first thing that goes wrong is
+// kept in err, and the part counts as not successful.
 type emitter struct {
-	descs   map[string]*desc
-	out     chan<- prometheus.Metric
-	started time.Time
-	err     error
+	*sheet
+	err error
 }
 
 func (m *emitter) fail(name string, err error) {
@@ -46,11 +71,79 @@ func (m *emitter) fail(name string, err error) {
 	}
 }
 
+// Errors of a part that does not keep to the catalogue.
+var (
+	errUnknown = errors.New("is not in the catalogue")
+	errType    = errors.New("is of another type in the catalogue")
+	errLabels  = errors.New("has other labels in the catalogue")
+)
+
+// metric adds an empty metric to the family of that name, nil if the catalogue
+// says otherwise.
+func (m *emitter) metric(name string, histogram bool, labels []string) (*dto.Metric, *desc) {
+	d := m.descs[name]
+	switch {
+	case d == nil:
+		m.fail(name, errUnknown)
+		return nil, nil
+	case (d.Type == Histogram) != histogram:
+		m.fail(name, errType)
+		return nil, nil
+	case len(labels) != len(d.Labels):
+		m.fail(name, errLabels)
+		return nil, nil
+	}
+	f := m.families[name]
+	if f == nil {
+		f = &dto.MetricFamily{Name: &d.Name, Help: &d.Help, Type: &d.kind}
+		if d.Unit != "" {
+			f.Unit = &d.Unit
+		}
+		m.families[name] = f
+	}
+	out := &take(&m.arena.metrics, 1)[0]
+	out.Label = m.pairs(d, labels)
+	f.Metric = append(f.Metric, out)
+	return out, d
+}
+
+// pairs makes the labels of a metric. A name from a configuration file may
+// hold any bytes; what is no UTF-8 no format can carry.
+func (m *emitter) pairs(d *desc, labels []string) []*dto.LabelPair {
+	if len(labels) == 0 {
+		return nil
+	}
+	values := take(&m.arena.strings, len(labels))
+	pairs := take(&m.arena.pairs, len(labels))
+	out := take(&m.arena.pointers, len(labels))
+	for i, at := range d.order {
+		values[i] = strings.ToValidUTF8(labels[at], "\uFFFD")
+		pairs[i].Name, pairs[i].Value = &d.Labels[at], &values[i]
+		out[i] = &pairs[i]
+	}
+	return out
+}
+
 // number emits a gauge or counter, whichever the catalogue says.
 func (m *emitter) number(name string, value float64, labels ...string) {
-	if metric := m.build(name, value, labels); metric != nil {
-		m.out <- metric
+	m.add(name, value, labels)
+}
+
+func (m *emitter) add(name string, value float64, labels []string) *dto.Metric {
+	metric, d := m.metric(name, false, labels)
+	if metric == nil {
+		return nil
 	}
+	v := &take(&m.arena.floats, 1)[0]
+	*v = value
+	if d.Type == Counter {
+		metric.Counter = &take(&m.arena.counters, 1)[0]
+		metric.Counter.Value, metric.Counter.CreatedTimestamp = v, m.stamps.counter.CreatedTimestamp
+	} else {
+		metric.Gauge = &take(&m.arena.gauges, 1)[0]
+		metric.Gauge.Value = v
+	}
+	return metric
 }
 
 // truth emits 1 or 0.
@@ -59,159 +152,52 @@ func (m *emitter) truth(name string, value bool, labels ...string) {
 	if value {
 		v = 1
 	}
-	m.number(name, v, labels...)
+	m.add(name, v, labels)
 }
 
 // seconds emits a duration.
 func (m *emitter) seconds(name string, d time.Duration, labels ...string) {
-	m.number(name, d.Seconds(), labels...)
+	m.add(name, d.Seconds(), labels)
 }
 
 // stamp emits a wall clock in nanoseconds as seconds since the Unix epoch.
 func (m *emitter) stamp(name string, wall int64, labels ...string) {
-	m.number(name, float64(wall)/1e9, labels...)
+	m.add(name, float64(wall)/1e9, labels)
 }
 
 // marked emits a counter with the trace of its newest event as exemplar.
 func (m *emitter) marked(name string, value uint64, mark ledger.Mark, labels ...string) {
-	metric := m.build(name, float64(value), labels)
-	if metric == nil {
+	metric := m.add(name, float64(value), labels)
+	if metric == nil || metric.Counter == nil || value == 0 || mark.ID == (event.ID{}) {
 		return
 	}
-	if value > 0 && mark.ID != (event.ID{}) {
-		with, err := prometheus.NewMetricWithExemplars(metric, exemplar(1, mark.ID, mark.Wall))
-		if err != nil {
-			m.fail(name, err)
-		} else {
-			metric = with
-		}
-	}
-	m.out <- metric
-}
-
-// build makes a gauge or counter.
-func (m *emitter) build(name string, value float64, labels []string) prometheus.Metric {
-	d := m.descs[name]
-	if d == nil {
-		m.fail(name, fmt.Errorf("is not in the catalogue"))
-		return nil
-	}
-	var metric prometheus.Metric
-	var err error
-	if d.Type == Counter {
-		metric, err = prometheus.NewConstMetricWithCreatedTimestamp(d.prom, prometheus.CounterValue, value, m.started, valid(labels)...)
-	} else {
-		metric, err = prometheus.NewConstMetric(d.prom, prometheus.GaugeValue, value, valid(labels)...)
-	}
-	if err != nil {
-		m.fail(name, err)
-		return nil
-	}
-	return metric
-}
-
-// valid makes label values that every format can carry: a name from a
-// configuration file may hold any bytes.
-func valid(labels []string) []string {
-	for i, l := range labels {
-		labels[i] = strings.ToValidUTF8(l, "\uFFFD")
-	}
-	return labels
-}
-
-func exemplar(value float64, id event.ID, wall int64) prometheus.Exemplar {
-	return prometheus.Exemplar{Value: value, Labels: prometheus.Labels{"trace_id": id.String()}, Timestamp: time.Unix(0, wall)}
-}
-
-// hist is a histogram counted elsewhere.
-type hist struct {
-	bounds []float64
-	// counts has one number for each bucket, and one for the rest.
-	counts []uint64
-	sum    float64
-	// native, if any, are its observations in exponential buckets.
-	native ledger.Native
-	// last, id and wall are the newest observation, for the exemplar.
-	last float64
-	id   event.ID
-	wall int64
-}
-
-// phaseHist is a histogram of the ledger as hist.
-func phaseHist(h *ledger.PhaseHist) hist {
-	return hist{
-		bounds: ledger.PhaseBounds(), counts: h.Counts[:], sum: h.Sum.Seconds(), native: h.Native,
-		last: h.Last.Seconds(), id: h.LastID, wall: h.LastWall,
-	}
-}
-
-// histogram emits a histogram with classic and, where known, native buckets.
-func (m *emitter) histogram(name string, h hist, labels ...string) {
-	d := m.descs[name]
-	if d == nil {
-		m.fail(name, fmt.Errorf("is not in the catalogue"))
-		return
-	}
-	var count uint64
-	buckets := make(map[float64]uint64, len(h.bounds))
-	for i, n := range h.counts {
-		count += n
-		if i < len(h.bounds) {
-			buckets[h.bounds[i]] = count
-		}
-	}
-	metric, err := prometheus.NewConstHistogramWithCreatedTimestamp(d.prom, count, h.sum, buckets, m.started, valid(labels)...)
+	e, err := m.stamps.exemplar(1, mark.ID, mark.Wall)
 	if err != nil {
 		m.fail(name, err)
 		return
 	}
-	if h.native != nil {
-		if metric, err = withNative(metric, d.prom, count, h, m.started, labels); err != nil {
-			m.fail(name, err)
-			return
-		}
-	}
-	if h.id != (event.ID{}) {
-		if metric, err = prometheus.NewMetricWithExemplars(metric, exemplar(h.last, h.id, h.wall)); err != nil {
-			m.fail(name, err)
-			return
-		}
-	}
-	m.out <- metric
+	metric.Counter.Exemplar = e
 }
 
-// both is a classic histogram with the native buckets of another one.
-type both struct {
-	prometheus.Metric
-	native prometheus.Metric
+// arena hands out the small values of a page from large pieces of memory.
+type arena struct {
+	metrics  []dto.Metric
+	pairs    []dto.LabelPair
+	pointers []*dto.LabelPair
+	counters []dto.Counter
+	gauges   []dto.Gauge
+	buckets  []dto.Bucket
+	floats   []float64
+	numbers  []uint64
+	strings  []string
 }
 
-func withNative(classic prometheus.Metric, d *prometheus.Desc, count uint64, h hist, started time.Time, labels []string) (prometheus.Metric, error) {
-	positive := make(map[int]int64, len(h.native))
-	for _, b := range h.native {
-		positive[b.Index] = int64(min(b.Count, math.MaxInt64))
+// take cuts n values off a piece of memory.
+func take[T any](piece *[]T, n int) []T {
+	if len(*piece) < n {
+		*piece = make([]T, max(n, 512))
 	}
-	native, err := prometheus.NewConstNativeHistogram(d, count, h.sum, positive, nil, 0, ledger.NativeSchema, zeroThreshold, started, labels...)
-	if err != nil {
-		return nil, err
-	}
-	return &both{classic, native}, nil
-}
-
-// zeroThreshold is the width of the zero bucket, which stays empty: 2^-128.
-var zeroThreshold = math.Exp2(-128)
-
-// Write implements prometheus.Metric.
-func (b *both) Write(out *dto.Metric) error {
-	if err := b.Metric.Write(out); err != nil {
-		return err
-	}
-	var n dto.Metric
-	if err := b.native.Write(&n); err != nil {
-		return err
-	}
-	h, from := out.Histogram, n.Histogram
-	h.Schema, h.ZeroThreshold, h.ZeroCount = from.Schema, from.ZeroThreshold, from.ZeroCount
-	h.PositiveSpan, h.PositiveDelta = from.PositiveSpan, from.PositiveDelta
-	return nil
+	out := (*piece)[:n:n]
+	*piece = (*piece)[n:]
+	return out
 }

@@ -25,14 +25,15 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ledger"
-	"golang.org/x/crypto/bcrypt"
 )
 
 func handler(t *testing.T, v *ledger.View, opts WebOptions) http.Handler {
 	t.Helper()
-	h, err := New(full(&clock{}), &fixed{view: v}).Handler(opts)
+	h, err := collector(t, full(&clock{}), &fixed{view: v}).Handler(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,11 +166,9 @@ func listen(t *testing.T, n int) []net.Listener {
 // serving runs Serve until the test ends, and gives its result to want.
 func serving(t *testing.T, ls []net.Listener, h http.Handler, webConfig string) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, ls, h, webConfig, nil) }()
-	t.Cleanup(func() {
-		cancel()
+	go func() { done <- Serve(t.Context(), ls, h, webConfig, nil) }()
+	t.Cleanup(func() { // the context of the test has ended
 		if err := <-done; err != nil {
 			t.Errorf("Serve: %v", err)
 		}

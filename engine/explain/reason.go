@@ -6,7 +6,7 @@ package explain
 import "github.com/vigild/vigild/engine/event"
 
 // refusals say what is wrong with an advert, by the reason it was refused for.
-var refusals = map[event.Reason]string{
+var refusals = map[event.Reason]string{ //nolint:exhaustive // a test walks its range
 	event.RejectTTL:                "its time to live shows that it came through a router",
 	event.RejectPacketLength:       "its length fits no number of addresses",
 	event.RejectPacketType:         "it is no VRRP advertisement",
@@ -30,7 +30,7 @@ var refusals = map[event.Reason]string{
 }
 
 // failures say how a step failed.
-var failures = map[event.Reason]string{
+var failures = map[event.Reason]string{ //nolint:exhaustive // a test walks its range
 	event.FailKernel:      "the kernel refused",
 	event.FailExit:        "it ended with a status that means no",
 	event.FailSignal:      "it was ended by a signal",
@@ -48,7 +48,7 @@ var failures = map[event.Reason]string{
 }
 
 // moments say when announcements are sent.
-var moments = map[event.Reason]string{
+var moments = map[event.Reason]string{ //nolint:exhaustive // a test walks its range
 	event.AnnounceTransition:    "at the transition",
 	event.AnnounceRepeat:        "again after garp_master_delay",
 	event.AnnounceRefresh:       "to refresh",
@@ -58,7 +58,7 @@ var moments = map[event.Reason]string{
 }
 
 // precedences say how another master compares with us.
-var precedences = map[event.Reason]string{
+var precedences = map[event.Reason]string{ //nolint:exhaustive // a test walks its range
 	event.ConflictLower:  "lower than ours",
 	event.ConflictEqual:  "equal to ours",
 	event.ConflictHigher: "higher than ours",

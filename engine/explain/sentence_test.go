@@ -59,7 +59,7 @@ func samples() []event.Event {
 
 func TestSentencesGolden(t *testing.T) {
 	var b strings.Builder
-	kinds := map[event.Kind]bool{}
+	kinds := make(map[event.Kind]bool)
 	for _, e := range samples() {
 		kinds[e.Kind] = true
 		s := Sentence(&e)
@@ -77,7 +77,7 @@ func TestSentencesGolden(t *testing.T) {
 }
 
 func TestDuration(t *testing.T) {
-	for d, want := range map[time.Duration]string{
+	for d, want := range map[time.Duration]string{ //nolint:exhaustive // any durations
 		0:                             "0 ms",
 		250 * time.Microsecond:        "250 µs",
 		time.Millisecond:              "1 ms",

@@ -124,13 +124,15 @@ func (c *Case) stepSays(s *event.Event) string {
 	}
 	switch s.Kind { //nolint:exhaustive // the others keep their sentence
 	case event.AddressAdded, event.AddressRemoved:
-		short := *s
-		verb := map[event.Kind]string{event.AddressAdded: "added", event.AddressRemoved: "removed"}[s.Kind]
+		verb := "added"
+		if s.Kind == event.AddressRemoved {
+			verb = "removed"
+		}
 		what := count(s.Count, "address", "addresses")
 		if s.Subject.Sub != "" {
 			what = s.Subject.Sub
 		}
-		return step(&short, what+" "+verb)
+		return step(s, what+" "+verb)
 	case event.AnnounceSent:
 		return step(s, fmt.Sprintf("%s sent %s", count(s.Count, "announcement", "announcements"), moments[s.Reason]))
 	default:

@@ -3,7 +3,11 @@
 
 package ledger
 
-import "github.com/vigild/vigild/engine/event"
+import (
+	"slices"
+
+	"github.com/vigild/vigild/engine/event"
+)
 
 // Bounds of what is remembered of producers. A window covers the ring that a
 // producer can replay (4,096 edges) twice over.
@@ -47,9 +51,9 @@ type epochs struct {
 // of returns the record of an epoch, made at first sight; the oldest one makes
 // room.
 func (s *epochs) of(id uint64, role event.Role) *epoch {
-	for i := len(s.list) - 1; i >= 0; i-- {
-		if s.list[i].id == id && s.list[i].role == role {
-			return s.list[i]
+	for _, v := range slices.Backward(s.list) {
+		if v.id == id && v.role == role {
+			return v
 		}
 	}
 	s.next++

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigild/vigild/engine/event"
 	"pgregory.net/rapid"
+
+	"github.com/vigild/vigild/engine/event"
 )
 
 func fold(events []event.Event) *Ledger {

@@ -7,8 +7,9 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/vigild/vigild/engine/event"
 	"pgregory.net/rapid"
+
+	"github.com/vigild/vigild/engine/event"
 )
 
 // rows is a small configuration: three instances, a group, scripts, links.
