@@ -1,0 +1,67 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Root is the root of the module.
+var Root = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("go list: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+})
+
+// binaries is the folder with the programs of this run, built once from the
+// tree as it is, without the race detector.
+var binaries = sync.OnceValues(func() (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(os.TempDir(), mine()+"bin")
+	// The roles change to other accounts and start the program again.
+	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // programs are no secret
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", dir+"/", "./cmd/...")
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build vigild: %w\n%s", err, out)
+	}
+	return dir, nil
+})
+
+// Binary returns the path of one of our programs, built on first use.
+func Binary(t T, name string) string {
+	t.Helper()
+	dir, err := binaries()
+	if err != nil {
+		t.Fatalf("lab: %v", err)
+	}
+	return filepath.Join(dir, name)
+}
+
+// Main runs the tests of a package and removes the programs that were built
+// for them: func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }. The next run
+// removes what a killed one left.
+func Main(m *testing.M) int {
+	defer Clean()
+	return m.Run()
+}
+
+// Clean removes the programs that were built; a program that uses labs without
+// Main calls it at its end.
+func Clean() {
+	_ = os.RemoveAll(filepath.Join(os.TempDir(), mine()+"bin"))
+}
