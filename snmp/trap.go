@@ -1,0 +1,188 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package snmp
+
+import (
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/explain"
+	"github.com/vigild/vigild/engine/ledger"
+	"github.com/vigild/vigild/mib"
+	"github.com/vigild/vigild/snmp/agentx"
+)
+
+// The names of what notifications carry. compat: columns of the keepalived
+// tree go out without the index of a row; receivers are keyed on that.
+var (
+	groupTrap     = compatOID("vrrpSyncGroupStateChange")
+	instanceTrap  = compatOID("vrrpInstanceStateChange")
+	routerID      = compatOID("routerId").Append(0)
+	groupName     = compatOID("vrrpSyncGroupName")
+	groupState    = compatOID("vrrpSyncGroupState")
+	instanceName  = compatOID("vrrpInstanceName")
+	instanceState = compatOID("vrrpInstanceState")
+	instanceFirst = compatOID("vrrpInstanceInitialState")
+
+	conflictTrap = vigilOID("vigilConflictChange")
+	trapEventID  = vigilOID("vigilEventId").Append(0)
+	trapReason   = vigilOID("vigilEventReason").Append(0)
+	trapTime     = vigilOID("vigilEventTime").Append(0)
+	trapText     = vigilOID("vigilEventText").Append(0)
+)
+
+func compatOID(name string) agentx.OID { return agentx.MustParseOID(mib.Compat.OID(name)) }
+func vigilOID(name string) agentx.OID  { return agentx.MustParseOID(mib.Vigil.OID(name)) }
+
+// book turns events into notifications: it knows what was told of each subject
+// last, and the rows of instances.
+type book struct {
+	conflicts bool
+	told      map[event.Subject]event.State
+	// rows are those of a generation of the configuration with a number of
+	// instances; gone those that it no longer has: their end is still to be told.
+	generation, count int
+	rows, gone        map[string]*event.InstanceRow
+}
+
+func newBook(conflicts bool) *book {
+	return &book{conflicts: conflicts, told: map[event.Subject]event.State{}}
+}
+
+// learn takes over the rows of a View, if they are others than before.
+func (b *book) learn(v *ledger.View) {
+	if b.generation == v.Global.Generation && b.count == len(v.Instances) {
+		return
+	}
+	b.generation, b.count = v.Global.Generation, len(v.Instances)
+	was := b.rows
+	b.rows, b.gone = make(map[string]*event.InstanceRow, b.count), map[string]*event.InstanceRow{}
+	for _, in := range v.Instances {
+		row := in.Row
+		b.rows[row.Subject.Name] = &row
+	}
+	for name, row := range was {
+		if b.rows[name] == nil {
+			b.gone[name] = row
+		}
+	}
+}
+
+// row returns the row of an instance, an empty one if it was never heard of.
+func (b *book) row(name string) *event.InstanceRow {
+	for _, rows := range []map[string]*event.InstanceRow{b.rows, b.gone} {
+		if row := rows[name]; row != nil {
+			return row
+		}
+	}
+	return &event.InstanceRow{}
+}
+
+// read returns the notification of an event; ok is false for none.
+func (b *book) read(v *ledger.View, e *event.Event) (n agentx.Notification, ok bool) {
+	switch {
+	case e.Kind == event.VRRPState || e.Kind == event.GroupState:
+		told := b.report(e)
+		if !b.news(e, told) || !v.Global.Traps {
+			return n, false
+		}
+		if e.Kind == event.GroupState {
+			n = b.group(v, e, told)
+		} else {
+			n = b.instance(v, e, told)
+		}
+	case e.Kind == event.VRRPConflict && b.conflicts && v.Global.Traps && !e.Snapshot:
+		n = conflict(v, e)
+	default:
+		return n, false
+	}
+	n.VarBinds = append(n.VarBinds, about(e)...)
+	return n, true
+}
+
+// report is the state as it is told. compat: a removed instance is in FAULT
+// unless notify_deleted is set.
+func (b *book) report(e *event.Event) event.State {
+	if e.To == event.Deleted && e.Kind == event.VRRPState && !b.row(e.Subject.Name).NotifyDeleted {
+		return event.Fault
+	}
+	return e.To
+}
+
+// news says whether a state is worth telling, and remembers it: not a state
+// that was told before, nor one that is restated or taken up again by a
+// restarted worker, nor the BACKUP that an address owner passes through.
+func (b *book) news(e *event.Event, told event.State) bool {
+	key := event.Subject{Kind: e.Subject.Kind, Name: e.Subject.Name}
+	was, before := b.told[key]
+	switch e.To {
+	case event.Deleted:
+		delete(b.told, key)
+	case event.StateNone, event.Init, event.Up, event.Down, event.Unknown:
+		return false
+	case event.Backup, event.Master, event.Fault, event.Stop:
+		b.told[key] = told
+	}
+	if e.Snapshot || e.Reason == event.Resumed {
+		return false
+	}
+	row := b.row(e.Subject.Name)
+	// compat: keepalived takes an owner from INIT to MASTER and tells that alone.
+	passing := e.Kind == event.VRRPState && e.Reason == event.Startup && e.To == event.Backup &&
+		row.Priority == 255 && row.InitialState == event.Master && row.SyncGroup == ""
+	if passing {
+		delete(b.told, key)
+	}
+	return !passing && (!before || was != told)
+}
+
+func (b *book) group(v *ledger.View, e *event.Event, told event.State) agentx.Notification {
+	return agentx.Notification{Trap: groupTrap, VarBinds: []agentx.VarBind{
+		{Name: groupName, Value: agentx.Text(e.Subject.Name)},
+		{Name: groupState, Value: state(told)},
+		{Name: routerID, Value: agentx.Text(v.Global.RouterID)},
+	}}
+}
+
+func (b *book) instance(v *ledger.View, e *event.Event, told event.State) agentx.Notification {
+	return agentx.Notification{Trap: instanceTrap, VarBinds: []agentx.VarBind{
+		{Name: instanceName, Value: agentx.Text(e.Subject.Name)},
+		{Name: instanceState, Value: state(told)},
+		{Name: instanceFirst, Value: state(b.row(e.Subject.Name).InitialState)},
+		{Name: routerID, Value: agentx.Text(v.Global.RouterID)},
+	}}
+}
+
+// conflict tells the beginning or end of a split brain, in the rows of the
+// instance.
+func conflict(v *ledger.View, e *event.Event) agentx.Notification {
+	n := agentx.Notification{Trap: conflictTrap}
+	for i, in := range v.Instances {
+		if in.Row.Subject.Name != e.Subject.Name {
+			continue
+		}
+		row := *in
+		row.Conflict, row.Conflicting = *e, e.To != event.Down
+		for j, c := range storyColumns {
+			switch c.name {
+			case "vigilInstanceName", "vigilInstanceConflict", "vigilInstanceConflictPeerType", "vigilInstanceConflictPeer", "vigilInstanceConflictPriority":
+				if value := c.value(&row); value.Type() != 0 {
+					n.VarBinds = append(n.VarBinds, agentx.VarBind{Name: storyView.served()[j].oid.Append(uint32(i + 1)), Value: value})
+				}
+			}
+		}
+	}
+	return n
+}
+
+// about is what every notification says of its event, behind the objects that
+// belong to it (RFC 3416 section 4.2.6 allows more).
+func about(e *event.Event) []agentx.VarBind {
+	out := []agentx.VarBind{
+		{Name: trapEventID, Value: eventID(e)},
+		{Name: trapReason, Value: agentx.Text(e.Reason.String())},
+	}
+	if at := dateAndTime(e.Wall); at.Type() != 0 {
+		out = append(out, agentx.VarBind{Name: trapTime, Value: at})
+	}
+	return append(out, agentx.VarBind{Name: trapText, Value: displayString(explain.Sentence(e))})
+}
