@@ -3,6 +3,11 @@
 
 package event
 
+import (
+	"encoding/hex"
+	"fmt"
+)
+
 // ID is the identity of a story as every exit shows it: the trace id of
 // OpenTelemetry, VIGIL_EVENT_ID of scripts, the id of a mail, webhook, trap and
 // log line. It is computed from the root's Ref, so processes agree without
@@ -56,6 +61,16 @@ func (s SpanID) String() string { return hexOf(s[:]) }
 
 // MarshalText implements encoding.TextMarshaler.
 func (i ID) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (i *ID) UnmarshalText(b []byte) error {
+	if len(b) == 2*len(i) {
+		if _, err := hex.Decode(i[:], b); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("id %.40q is not 32 hexadecimal digits", b)
+}
 
 const hexDigits = "0123456789abcdef"
 
