@@ -16,18 +16,9 @@ import (
 
 // line renders a variable as snmpbulkwalk -On does.
 func line(b agentx.VarBind) string {
-	v, text := b.Value, ""
-	switch v.Type() {
-	case agentx.Integer:
-		text = fmt.Sprintf("INTEGER: %d", v.Int32())
-	case agentx.Gauge32, agentx.Counter64:
-		text = fmt.Sprintf("%s: %d", v.Type(), v.Uint64())
-	case agentx.OctetString:
-		text = octets(v.Str())
-	case agentx.ObjectIdentifier:
-		text = "OID: ." + v.OID().String()
-	default:
-		text = v.String()
+	text := b.Value.String()
+	if b.Value.Type() == agentx.OctetString {
+		text = octets(b.Value.Str())
 	}
 	return "." + b.Name.String() + " = " + text
 }
