@@ -61,7 +61,7 @@ func (w *consolidator) place(p Pos) {
 
 func (w *consolidator) node(n *Node) {
 	text := n.text
-	if text == "" && !n.HasBlock {
+	if text == "" && (n.Keyword != "" || !n.HasBlock) {
 		text = plainText(n)
 	}
 	w.place(n.Pos)

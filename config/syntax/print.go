@@ -25,7 +25,7 @@ func printNode(b *bytes.Buffer, n *Node, depth int) {
 	indent := strings.Repeat("    ", depth)
 	b.WriteString(indent)
 	text := n.text
-	if text == "" && !n.HasBlock {
+	if text == "" && (n.Keyword != "" || !n.HasBlock) {
 		text = plainText(n)
 	}
 	b.WriteString(guard(text))

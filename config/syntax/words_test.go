@@ -104,8 +104,8 @@ func TestNode(t *testing.T) {
 	if c := n.Find("c"); c == nil || c.Arg(0) != "d" || n.Find("x") != nil {
 		t.Error("Find")
 	}
-	made := &Tree{Nodes: []*Node{{Keyword: "a b", Args: []Word{{Text: ""}, {Text: "c#"}, {Text: `d"e`}}}}}
-	if got := string(Print(made)); got != "\"a b\" \"\" \"c#\" d\"e\n" {
+	made := &Tree{Nodes: []*Node{{Keyword: "a b", Args: []Word{{Text: ""}, {Text: "c#"}, {Text: `d"e`}}}, {Keyword: "b", HasBlock: true, Children: []*Node{{Keyword: "c"}}}}}
+	if got := string(Print(made)); got != "\"a b\" \"\" \"c#\" d\"e\n\nb {\n    c\n}\n" {
 		t.Errorf("a node made by hand prints as %q", got)
 	}
 }

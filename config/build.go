@@ -1,0 +1,288 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"strings"
+
+	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/event"
+)
+
+// Rules of the configuration: the names its problems carry besides those of package syntax. Each has its examples in
+// testdata/bad.
+const (
+	RuleUnknownKeyword    = "unknown_keyword"
+	RuleOldSpelling       = "old_spelling"
+	RuleNoEffect          = "no_effect"
+	RuleMissingValue      = "missing_value"
+	RuleExtraWords        = "extra_words"
+	RuleMissingBlock      = "missing_block"
+	RuleUnexpectedBlock   = "unexpected_block"
+	RuleBadNumber         = "bad_number"
+	RuleOutOfRange        = "out_of_range"
+	RuleBadBoolean        = "bad_boolean"
+	RuleBadWord           = "bad_word"
+	RuleBadAddress        = "bad_address"
+	RuleAddressFamily     = "address_family"
+	RuleBadRoute          = "bad_route"
+	RuleBadRule           = "bad_rule"
+	RuleDuplicateName     = "duplicate_name"
+	RuleDuplicateVRID     = "duplicate_vrid"
+	RuleDuplicateKeyword  = "duplicate_keyword"
+	RuleDuplicateAddress  = "duplicate_address"
+	RuleMissingVRID       = "missing_vrid"
+	RuleMissingInterface  = "missing_interface"
+	RuleUnknownInterface  = "unknown_interface"
+	RuleMissingAddress    = "missing_address"
+	RuleUnknownReference  = "unknown_reference"
+	RuleIncompatible      = "incompatible"
+	RuleStrict            = "strict"
+	RuleRounded           = "rounded"
+	RuleTruncated         = "truncated"
+	RuleGroupMembers      = "group_members"
+	RuleOwnerWeight       = "owner_weight"
+	RuleGroupWeight       = "group_weight"
+	RuleMissingScript     = "missing_script"
+	RuleBadCommand        = "bad_command"
+	RuleUnknownUser       = "unknown_user"
+	RuleScriptSecurity    = "script_security"
+	RuleUnusedAddressLine = "unused_address_line"
+)
+
+// builder fills one configuration.
+type builder struct {
+	c     *Config
+	e     Environment
+	index index
+	found []syntax.Problem
+	drop  map[*syntax.Node]bool
+	path  string // of the block being read
+
+	g      globals
+	inst   *draft // the vrrp_instance being read
+	drafts []*draft
+	group  *groupDraft
+	groups []*groupDraft
+	script *scriptDraft
+	file   *fileDraft
+	proc   *processDraft
+	noted  map[string]bool // what is said only once
+
+	scripts   []*scriptDraft
+	files     []*fileDraft
+	processes []*processDraft
+	bfds      map[string]bool
+	statics   []staticAddress
+	names     map[string]map[string]syntax.Pos
+	commands  []commandUse
+}
+
+// opt is a value that may be absent, with the place where it was given.
+type opt[T any] struct {
+	v   T
+	set bool
+	pos syntax.Pos
+}
+
+func (o opt[T]) or(otherwise T) T {
+	if o.set {
+		return o.v
+	}
+	return otherwise
+}
+
+func build(tree *syntax.Tree, e Environment) (*Config, []syntax.Problem, map[*syntax.Node]bool) {
+	b := &builder{
+		c: &Config{Files: tree.Files}, e: e, index: newIndex(Keywords), drop: map[*syntax.Node]bool{},
+		noted: map[string]bool{}, bfds: map[string]bool{}, names: map[string]map[string]syntax.Pos{},
+	}
+	b.defaults()
+	b.c.canonical = b.statements(tree.Nodes, "")
+	b.finish()
+	return b.c, b.found, b.drop
+}
+
+func (b *builder) defaults() {
+	g := &b.c.Global
+	g.RouterID = b.e.Hostname
+	g.ChildWaitTime = 5 * second
+	g.StartupTimeout, g.ShutdownTimeout = 10*second, 10*second
+	g.DefaultInterface = "eth0"
+	g.DBusName = "org.keepalived.Vrrp1"
+	g.MinAutoPriorityDelay = second
+	g.SNMP.VSStatsAge = 5 * second
+	g.Dump.JSONVersion = 1
+	g.Umask = 0o177
+	g.Firewall = Firewall{Table: "keepalived", Priority: -1}
+	g.Buffers.RxMultiplier = 3
+	g.LVSSyncDaemon.ID = -1
+	b.c.Notify.SMTP.RouterID = b.e.Hostname
+	b.c.Notify.SMTP.ConnectTimeout = 30 * second
+	if b.e.Hostname != "" {
+		b.c.Notify.SMTP.From = "root@" + b.e.Hostname
+	}
+}
+
+// statements reads the statements of one block and gives their canonical forms.
+func (b *builder) statements(nodes []*syntax.Node, path string) []*syntax.Node {
+	outer := b.path
+	b.path = path
+	var out []*syntax.Node
+	for _, n := range nodes {
+		if n.Keyword == "" && n.HasBlock {
+			continue // the language has told
+		}
+		k := b.index[path][n.Keyword]
+		if k == nil {
+			b.unknown(n)
+			continue
+		}
+		if c := b.one(k, n); c != nil {
+			out = append(out, c)
+		}
+	}
+	b.path = outer
+	return out
+}
+
+// one reads a statement whose keyword is known.
+func (b *builder) one(k *Keyword, n *syntax.Node) *syntax.Node {
+	if k.IsBlock() && !n.HasBlock {
+		b.err(n.Pos, RuleMissingBlock, "'"+k.Name+"' takes a block in braces", k.Name+" "+k.Form)
+		return nil
+	}
+	if !k.IsBlock() && n.HasBlock {
+		b.err(n.Pos, RuleUnexpectedBlock, "'"+k.Name+"' takes no block; what is between its braces is ignored", "")
+	}
+	if k.Instead != "" {
+		b.note(n.Pos, RuleOldSpelling, "'"+k.Name+"' is an old spelling", "write "+k.Instead)
+	}
+	if k.NoEffect != "" && !b.noted[k.Path()] {
+		b.noted[k.Path()] = true
+		b.note(n.Pos, RuleNoEffect, "'"+k.Name+"' is understood and has no effect: "+k.NoEffect, "")
+	}
+	return k.read(b, k, n)
+}
+
+// unknown reports a keyword that does not exist here, once, with all that stands in its braces.
+func (b *builder) unknown(n *syntax.Node) {
+	where := "at the top level"
+	if b.path != "" {
+		where = "in " + b.path
+	}
+	hint := ""
+	if s := b.index.suggest(b.path, n.Keyword); s != "" {
+		hint = "did you mean " + s + "?"
+	} else if places := b.index.elsewhere(n.Keyword); len(places) > 0 {
+		hint = "it belongs in " + strings.Join(places[:min(3, len(places))], " or ")
+	}
+	b.err(n.Pos, RuleUnknownKeyword, "unknown keyword '"+clip(n.Keyword)+"' "+where, hint)
+}
+
+// clip shortens a word that somebody else wrote.
+func clip(s string) string {
+	if len(s) > 60 {
+		return s[:57] + "..."
+	}
+	return s
+}
+
+// same gives the canonical form of a simple statement: today's keyword and these words.
+func same(k *Keyword, n *syntax.Node, words ...string) *syntax.Node {
+	name := k.Name
+	if k.Instead != "" && !strings.ContainsAny(k.Instead, " /") {
+		name = k.Instead
+	}
+	c := &syntax.Node{Keyword: name, Pos: n.Pos}
+	for _, w := range words {
+		c.Args = append(c.Args, syntax.Word{Text: w})
+	}
+	return c
+}
+
+// listed gives the canonical form of a line in a list.
+func listed(n *syntax.Node, words ...string) *syntax.Node {
+	c := &syntax.Node{Keyword: words[0], Pos: n.Pos}
+	for _, w := range words[1:] {
+		c.Args = append(c.Args, syntax.Word{Text: w})
+	}
+	return c
+}
+
+// blockOf gives the canonical form of a block.
+func blockOf(k *Keyword, n *syntax.Node, children []*syntax.Node, words ...string) *syntax.Node {
+	c := same(k, n, words...)
+	c.HasBlock, c.Children = true, children
+	return c
+}
+
+func (b *builder) report(at syntax.Pos, l syntax.Level, c syntax.Class, rule, message, hint string) {
+	b.found = append(b.found, syntax.Problem{Pos: at, Level: l, Class: c, Rule: rule, Message: message, Hint: hint})
+}
+
+func (b *builder) note(at syntax.Pos, rule, message, hint string) {
+	b.report(at, syntax.Note, syntax.Harmless, rule, message, hint)
+}
+
+func (b *builder) warn(at syntax.Pos, rule, message, hint string) {
+	b.report(at, syntax.Warning, syntax.Faulty, rule, message, hint)
+}
+
+func (b *builder) err(at syntax.Pos, rule, message, hint string) {
+	b.report(at, syntax.Error, syntax.Faulty, rule, message, hint)
+}
+
+func (b *builder) fatal(at syntax.Pos, rule, message, hint string) {
+	b.report(at, syntax.Error, syntax.Fatal, rule, message, hint)
+}
+
+// unique tells whether a name is new among its kind, and reports the second one.
+func (b *builder) unique(kind, name string, at syntax.Pos) bool {
+	if b.names[kind] == nil {
+		b.names[kind] = map[string]syntax.Pos{}
+	}
+	if first, ok := b.names[kind][name]; ok {
+		b.err(at, RuleDuplicateName, kind+" '"+name+"' exists already; this one is ignored", "the first is at "+first.String())
+		return false
+	}
+	b.names[kind][name] = at
+	return true
+}
+
+// named gives the name of a block, or "" with a report.
+func (b *builder) named(k *Keyword, n *syntax.Node) string {
+	if len(n.Args) == 0 || n.Args[0].Text == "" {
+		b.err(n.Pos, RuleMissingValue, "'"+k.Name+"' needs a name; the block is ignored", k.Name+" "+k.Form)
+		return ""
+	}
+	b.extra(n, 1)
+	return n.Args[0].Text
+}
+
+// extra notes words that nobody reads.
+func (b *builder) extra(n *syntax.Node, used int) {
+	if len(n.Args) > used {
+		b.note(n.ArgPos(used), RuleExtraWords, "nothing is done with '"+clip(n.Args[used].Text)+"' after '"+n.Keyword+"'", "")
+	}
+}
+
+// known tells whether an interface exists; where dynamic_interfaces is off it must.
+func (b *builder) known(name string, at syntax.Pos) bool {
+	if b.e.Interface == nil || b.g.dynamic {
+		return true
+	}
+	if _, ok := b.e.Interface(name); ok {
+		return true
+	}
+	b.fatal(at, RuleUnknownInterface, "interface "+clip(name)+" does not exist", "dynamic_interfaces in global_defs lets it appear later")
+	return false
+}
+
+func tri(v bool) event.Tri {
+	if v {
+		return event.TriOn
+	}
+	return event.TriOff
+}

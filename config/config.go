@@ -1,0 +1,345 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"cmp"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/notify"
+	"github.com/vigild/vigild/engine/track"
+	"github.com/vigild/vigild/engine/vrrp"
+)
+
+// Config is one keepalived.conf, understood. What Settings types of the engine cannot hold stands in Global, Instances
+// and Groups.
+type Config struct {
+	// Files are the files that were read, in order.
+	Files []string
+	// Hash is a 64-bit hash of the consolidated text; Warnings counts the problems above a note. Load fills them.
+	Hash     uint64
+	Warnings int
+
+	Global Global
+	VRRP   vrrp.Settings
+	Track  track.Settings
+	Notify notify.Settings
+	// Instances and Groups run parallel to VRRP.Instances and VRRP.Groups.
+	Instances []Instance
+	Groups    []Group
+	// Scripts are all vrrp_script blocks, also those that nothing tracks.
+	Scripts []Script
+	// TrackGroups are the track_group blocks: instances that follow static addresses.
+	TrackGroups []TrackGroup
+	// Rest is what is kept as text for parts of vigild that read it themselves: virtual servers, BFD sessions.
+	Rest []*syntax.Node
+
+	canonical []*syntax.Node
+}
+
+// Global is global_defs and the settings at the top level.
+type Global struct {
+	RouterID     string
+	Instance     string // `instance`: part of the names of pid files
+	NetNamespace string
+	// NetNamespaceIPVS is where IPVS lives when it is not NetNamespace.
+	NetNamespaceIPVS string
+	UsePidDir        bool
+	// ChildWaitTime is how long the parent waits for its workers at stop; 5 s unless set.
+	ChildWaitTime time.Duration
+	Processes     Processes
+	// Startup and Shutdown run before the workers start and after they stopped; their times are 1 to 1000 s, 10 s unless set.
+	Startup, Shutdown               notify.Script
+	StartupTimeout, ShutdownTimeout time.Duration
+	// ScriptUser and ScriptGroup are script_user; empty means the user keepalived_script if there is one, else root.
+	ScriptUser, ScriptGroup string
+	ScriptSecurity          bool
+	UseSymlinkPaths         bool
+	SupplementaryGroups     bool
+
+	DynamicInterfaces bool
+	// DynamicIfChange is dynamic_interfaces allow_if_changes.
+	DynamicIfChange  bool
+	DefaultInterface string
+	DisableLocalIGMP bool
+	V3ChecksumAsV2   bool
+
+	SMTPAlert, SMTPAlertVRRP, SMTPAlertChecker event.Tri
+	SNMP                                       SNMP
+	DBus                                       bool
+	DBusName                                   string
+	Firewall                                   Firewall
+	Buffers                                    Buffers
+
+	// MaxAutoPriority bounds the real-time priority that may be taken when timers are late: 0 off, -1 the most there is.
+	MaxAutoPriority int
+	// MinAutoPriorityDelay is how late a timer must be; 1 s unless set.
+	MinAutoPriorityDelay time.Duration
+	// FIFOStatesOnReload is fifo_write_vrrp_states_on_reload.
+	FIFOStatesOnReload bool
+	// DelayAfterBoot is vrrp_delay_after_boot: like a startup delay, but counted from the boot of the machine.
+	DelayAfterBoot time.Duration
+
+	Reload Reload
+	Dump   Dump
+	// Umask is the file creation mask; 0177 unless set.
+	Umask       uint32
+	LVSFlush    bool
+	LVSFlushEnd string // lvs_flush_on_stop: "", "all" or "VS"
+	// LVSSyncDaemon names the interface and the instance that the IPVS sync daemon follows.
+	LVSSyncDaemon SyncDaemon
+	LinkbeatPoll  bool
+}
+
+// Processes is how the roles run.
+type Processes struct {
+	Parent, VRRP, Checker, BFD Process
+}
+
+// Process is the name and scheduling of one role.
+type Process struct {
+	// Name is what ps shows, at most 15 bytes; empty means the default.
+	Name string
+	// Nice is -20 to 19. RealTime is the SCHED_RR priority 1 to 99, 0 for none.
+	Nice, RealTime int
+	// NoSwap locks the memory.
+	NoSwap bool
+	CPUs   []int
+	// RTTime is RLIMIT_RTTIME in microseconds; 0 means the default.
+	RTTime uint64
+}
+
+// SNMP is what the agent serves.
+type SNMP struct {
+	// Socket is the address of the AgentX master; empty means the default.
+	Socket                    string
+	Traps                     bool
+	VRRP, Checker, RFC2, RFC3 bool
+	VSStatsAge, RSStatsAge    time.Duration
+}
+
+// Firewall is which back end keeps addresses from accepting packets.
+type Firewall struct {
+	// Table is the nftables table; keepalived unless set.
+	Table    string
+	Priority int32
+	IfIndex  bool
+	Counters bool
+}
+
+// Buffers are the socket buffer settings, in bytes; 0 means the kernel's.
+type Buffers struct {
+	NetlinkCommand, NetlinkMonitor           uint32
+	NetlinkCommandForce, NetlinkMonitorForce bool
+	ProcessMonitor                           uint32
+	ProcessMonitorForce                      bool
+	// RxPolicy is MTU, ADVERT or a number of bytes for RxSize; empty means the system's.
+	RxPolicy     string
+	RxSize       uint32
+	RxMultiplier uint32
+}
+
+// Reload is how and when the configuration is read again.
+type Reload struct {
+	// Check says that a new configuration is tested first; CheckLog is where the test writes.
+	Check    bool
+	CheckLog string
+	TimeFile string
+	Repeat   bool
+	// File exists while a reload goes on; empty means none.
+	File string
+}
+
+// Dump is where and how state is dumped.
+type Dump struct {
+	UseInstance bool
+	// JSONVersion is 1 or 2.
+	JSONVersion           int
+	State, Stats, JSON    string
+	SaveDir, TmpConfigDir string
+}
+
+// SyncDaemon is lvs_sync_daemon.
+type SyncDaemon struct {
+	Interface, Instance string
+	ID                  int // 0 to 255; -1: the instance's virtual router id
+	MaxLen              int
+	Port                int
+	TTL                 int
+	Group               string
+}
+
+// Instance is what vrrp.InstanceSettings does not hold.
+type Instance struct {
+	Name string
+	// Pos is where the instance starts in its file.
+	Pos       syntax.Pos
+	VMAC      VMAC
+	SMTPAlert bool
+	// KernelRxBuf is kernel_rx_buf_size in bytes; 0 means the global policy.
+	KernelRxBuf uint32
+	// GarpExtraIf is the interval of extra announcements; 0 is off.
+	GarpExtraIf  time.Duration
+	GarpExtraAll bool
+	// UnicastFaultNoPeer is unicast_fault_no_peer: no peer means FAULT.
+	UnicastFaultNoPeer bool
+	// TimerExpired is timer_expired_backup: the highest priority of the others, 0 is off.
+	TimerExpired uint8
+	VRF          string
+	Linkbeat     bool
+}
+
+// VMAC is use_vmac and use_ipvlan.
+type VMAC struct {
+	Use, IPVLAN bool
+	Name        string
+	MAC         string
+	XmitBase    bool
+	Addresses   bool // use_vmac_addr
+}
+
+// Group is what vrrp.GroupSettings does not hold.
+type Group struct {
+	Name      string
+	Pos       syntax.Pos
+	SMTPAlert bool
+}
+
+// Script is one vrrp_script as it is shown.
+type Script struct {
+	Name string
+	Pos  syntax.Pos
+	// Command is the command line as written; Argv is split.
+	Command           string
+	Argv              []string
+	User, Group       string
+	Interval, Timeout time.Duration
+}
+
+// TrackGroup is one track_group.
+type TrackGroup struct {
+	Name      string
+	Instances []string
+}
+
+// Load reads a configuration from its files. Besides the configuration and every problem it gives the consolidated
+// text: what every role of vigild parses with Parse, so that all see the same.
+func Load(pattern string, o syntax.Options, e Environment) (*Config, []byte, []syntax.Problem) {
+	tree, found := syntax.Load(pattern, o)
+	c, more, drop := build(tree, e)
+	found = sorted(append(found, more...), tree.Files)
+	text := syntax.Consolidate(&syntax.Tree{Nodes: prune(tree.Nodes, drop), Files: tree.Files})
+	c.seal(text, found)
+	return c, text, found
+}
+
+// Parse reads the consolidated text that Load gave.
+func Parse(text []byte, e Environment) (*Config, []syntax.Problem) {
+	tree, found := syntax.Parse("consolidated", text, syntax.Options{})
+	c, more, _ := build(tree, e)
+	found = sorted(append(found, more...), tree.Files)
+	c.seal(text, found)
+	return c, found
+}
+
+// Build makes a configuration of a tree.
+func Build(tree *syntax.Tree, e Environment) (*Config, []syntax.Problem) {
+	c, found, _ := build(tree, e)
+	return c, sorted(found, tree.Files)
+}
+
+// sorted puts problems in the order of the files, those without a place first.
+func sorted(found []syntax.Problem, files []string) []syntax.Problem {
+	order := map[string]int{}
+	for i, f := range files {
+		order[f] = i + 1
+	}
+	slices.SortStableFunc(found, func(a, b syntax.Problem) int {
+		return cmp.Or(cmp.Compare(order[a.Pos.File], order[b.Pos.File]), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
+	return found
+}
+
+func (c *Config) seal(text []byte, found []syntax.Problem) {
+	h := fnv.New64a()
+	h.Write(text)
+	c.Hash = h.Sum64()
+	c.Warnings = 0
+	for _, p := range found {
+		if p.Level > syntax.Note {
+			c.Warnings++
+		}
+	}
+}
+
+// prune gives the statements without those that were found useless on this machine.
+func prune(nodes []*syntax.Node, drop map[*syntax.Node]bool) []*syntax.Node {
+	if len(drop) == 0 {
+		return nodes
+	}
+	out := make([]*syntax.Node, 0, len(nodes))
+	for _, n := range nodes {
+		if drop[n] {
+			continue
+		}
+		if len(n.Children) > 0 {
+			copied := *n
+			copied.Children = prune(n.Children, drop)
+			n = &copied
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// Print writes the configuration in its canonical form: today's spelling of every keyword, numbers and addresses as
+// they were understood, in the order of the original. It parses to the same configuration.
+func Print(c *Config) []byte { return syntax.Print(&syntax.Tree{Nodes: c.canonical}) }
+
+// The exit codes of a configuration test.
+const (
+	ExitOK       = 0
+	ExitFatal    = 4
+	ExitFaulty   = 5
+	ExitInsecure = 6
+)
+
+// TestExit gives the exit code of a configuration test that found these problems.
+func TestExit(found []syntax.Problem) int {
+	switch syntax.Worst(found) {
+	case syntax.Harmless:
+		return ExitOK
+	case syntax.Faulty:
+		return ExitFaulty
+	case syntax.Insecure:
+		return ExitInsecure
+	case syntax.Fatal:
+	}
+	return ExitFatal
+}
+
+// The exit codes of a daemon that cannot start.
+const (
+	ExitConfig   = 2
+	ExitNoConfig = 6
+)
+
+// RunExit gives the exit code with which a daemon that found these problems must end, or 0 when it may run.
+func RunExit(found []syntax.Problem) int {
+	code := ExitOK
+	for _, p := range found {
+		switch {
+		case p.Class != syntax.Fatal:
+		case p.Rule == syntax.RuleNoFile:
+			return ExitNoConfig
+		default:
+			code = ExitConfig
+		}
+	}
+	return code
+}

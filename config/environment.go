@@ -1,0 +1,277 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/notify"
+)
+
+// Environment is what the configuration is checked against. A nil function means that nothing of its kind is checked.
+type Environment struct {
+	// Hostname is the node name.
+	Hostname string
+	// Test says that this is a configuration test, which is stricter: compat: at run time a number with something behind
+	// it is used for what can be read of it.
+	Test bool
+	// Interface finds a network interface by name.
+	Interface func(name string) (Interface, bool)
+	// Account finds the ids of a user; an empty group means the user's own.
+	Account func(name, group string) (Account, error)
+	// Script looks at a program that an account is to run.
+	Script func(program string, a Account) ScriptState
+}
+
+// Interface is what matters of a network interface.
+type Interface struct {
+	Index               int
+	Loopback, Multicast bool
+}
+
+// Account is who runs a program.
+type Account struct {
+	UID, GID uint32
+	Groups   []uint32
+}
+
+// ScriptState is what was found out about a program.
+type ScriptState struct {
+	// Problem says why it cannot be run, or is empty.
+	Problem string
+	// Shell says that it is no executable file, so that a shell must make of it what it can.
+	Shell bool
+	// Insecure says how somebody other than root could change it, or is empty.
+	Insecure string
+}
+
+// DefaultScriptUser runs scripts when script_user is not set and the account exists (compat).
+const DefaultScriptUser = "keepalived_script"
+
+// Machine is the environment of this machine.
+func Machine(test bool) Environment {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "localhost"
+	}
+	return Environment{Hostname: name, Test: test, Interface: machineInterface, Account: machineAccount, Script: machineScript}
+}
+
+func machineInterface(name string) (Interface, bool) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return Interface{}, false
+	}
+	return Interface{i.Index, i.Flags&net.FlagLoopback != 0, i.Flags&net.FlagMulticast != 0}, true
+}
+
+func machineAccount(name, group string) (Account, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return Account{}, fmt.Errorf("user %s: %w", name, err)
+	}
+	gid := u.Gid
+	if group != "" {
+		g, err := user.LookupGroup(group)
+		if err != nil {
+			return Account{}, fmt.Errorf("group %s: %w", group, err)
+		}
+		gid = g.Gid
+	}
+	a := Account{}
+	if a.UID, err = id(u.Uid); err != nil {
+		return Account{}, err
+	}
+	if a.GID, err = id(gid); err != nil {
+		return Account{}, err
+	}
+	groups, err := u.GroupIds()
+	if err != nil {
+		return a, nil // only the supplementary groups are unknown
+	}
+	for _, g := range groups {
+		if n, err := id(g); err == nil {
+			a.Groups = append(a.Groups, n)
+		}
+	}
+	return a, nil
+}
+
+func id(s string) (uint32, error) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	return uint32(n), err
+}
+
+// machineScript looks at each part of the path of a program: whether the account may get there and run it, and whether
+// somebody other than root could put something else in its place.
+func machineScript(program string, a Account) ScriptState {
+	if !filepath.IsAbs(program) {
+		return ScriptState{Shell: true, Insecure: "its path does not start at /"}
+	}
+	info, err := os.Stat(program)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ScriptState{Problem: "it does not exist"}
+	case err != nil:
+		return ScriptState{Problem: err.Error()}
+	case !info.Mode().IsRegular():
+		return ScriptState{Problem: "it is not a regular file"}
+	}
+	state := ScriptState{Shell: !mayExecute(info, a)}
+	real, err := filepath.EvalSymlinks(program)
+	if err != nil {
+		return ScriptState{Problem: err.Error()}
+	}
+	for part := real; ; part = filepath.Dir(part) {
+		if why := insecure(part); why != "" && state.Insecure == "" {
+			state.Insecure = why
+		}
+		if part == "/" {
+			return state
+		}
+	}
+}
+
+func mayExecute(info os.FileInfo, a Account) bool {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	mode := info.Mode().Perm()
+	switch {
+	case !ok || a.UID == 0:
+		return mode&0o111 != 0
+	case s.Uid == a.UID:
+		return mode&0o100 != 0
+	case s.Gid == a.GID:
+		return mode&0o010 != 0
+	}
+	if slices.Contains(a.Groups, s.Gid) {
+		return mode&0o010 != 0
+	}
+	return mode&0o001 != 0
+}
+
+// insecure says how a part of a path could be changed by somebody other than root. A directory with the sticky bit is
+// still open to new files, so it counts.
+func insecure(part string) string {
+	info, err := os.Lstat(part)
+	if err != nil {
+		return err.Error()
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	mode := info.Mode().Perm()
+	switch {
+	case !ok:
+		return ""
+	case s.Uid != 0:
+		return fmt.Sprintf("%s belongs to user %d, mode %04o; chown root %s", part, s.Uid, mode, part)
+	case mode&0o002 != 0:
+		return fmt.Sprintf("%s may be written by everybody, mode %04o; chmod o-w %s", part, mode, part)
+	case mode&0o020 != 0 && s.Gid != 0:
+		return fmt.Sprintf("%s may be written by group %d, mode %04o; chmod g-w %s", part, s.Gid, mode, part)
+	}
+	return ""
+}
+
+// account gives who runs a script: the one named with it, else script_user, else the default.
+func (b *builder) account(s *notify.Script) (Account, string, error) {
+	name, group := s.User, s.Group
+	if name == "" {
+		name, group = b.c.Global.ScriptUser, b.c.Global.ScriptGroup
+	}
+	if b.e.Account == nil {
+		return Account{}, name, nil
+	}
+	if name == "" {
+		a, err := b.e.Account(DefaultScriptUser, "")
+		if err == nil {
+			return a, DefaultScriptUser, nil
+		}
+		if b.c.Global.ScriptSecurity {
+			return Account{}, "", err // compat: with enable_script_security root is no default
+		}
+		return Account{}, "root", nil
+	}
+	a, err := b.e.Account(name, group)
+	return a, name, err
+}
+
+// checkCommands looks at every script: who runs it, whether it is there, and who could change it.
+func (b *builder) checkCommands() {
+	for _, u := range b.commands {
+		if b.runnable(u.script, u.node, u.node.Keyword) == "" {
+			*u.script = notify.Script{}
+			b.drop[u.node] = true
+		}
+	}
+	for _, d := range b.scripts {
+		if b.runnable(&d.script, d.node, "vrrp_script '"+d.s.Name+"'") != "" {
+			continue
+		}
+		d.gone, d.used = true, false
+		b.drop[d.node] = true
+		gone := func(t trackLine) bool {
+			if t.Kind == event.SubjectScript && t.Name == d.s.Name {
+				b.drop[t.node] = true
+				return true
+			}
+			return false
+		}
+		for _, i := range b.drafts {
+			i.tracks = slices.DeleteFunc(i.tracks, gone)
+		}
+		for _, g := range b.groups {
+			g.tracks = slices.DeleteFunc(g.tracks, gone)
+		}
+	}
+	b.scripts = slices.DeleteFunc(b.scripts, func(d *scriptDraft) bool { return d.gone })
+}
+
+// runnable gives "" for a script that must not be run, else "direct" or "shell".
+func (b *builder) runnable(s *notify.Script, n *syntax.Node, what string) string {
+	if strings.HasPrefix(s.Argv[0], "<") {
+		return "direct" // compat: asks whether a file can be opened
+	}
+	a, _, err := b.account(s)
+	if err != nil {
+		b.err(n.Pos, RuleUnknownUser, what+" is disabled: "+err.Error(), "script_user USER in global_defs")
+		return ""
+	}
+	if b.e.Script == nil {
+		return "direct"
+	}
+	state := b.e.Script(s.Argv[0], a)
+	if state.Problem != "" {
+		if strings.HasPrefix(what, "vrrp_script") {
+			b.warn(n.Pos, RuleBadCommand, what+": "+s.Argv[0]+" cannot be run: "+state.Problem+"; it is disabled", "")
+			return ""
+		}
+		b.note(n.Pos, RuleBadCommand, what+": "+s.Argv[0]+" cannot be run now: "+state.Problem, "")
+	}
+	switch {
+	case a.UID != 0:
+	case state.Insecure != "" && b.c.Global.ScriptSecurity:
+		b.report(n.Pos, syntax.Warning, syntax.Insecure, RuleScriptSecurity, what+" is disabled: "+state.Insecure, "enable_script_security is set")
+		return ""
+	case state.Insecure != "":
+		b.report(n.Pos, syntax.Warning, syntax.Insecure, RuleScriptSecurity, what+" runs as root: "+state.Insecure, "enable_script_security refuses such scripts")
+	case !b.c.Global.ScriptSecurity && state.Problem == "" && !b.noted[RuleScriptSecurity]:
+		b.noted[RuleScriptSecurity] = true
+		b.report(n.Pos, syntax.Warning, syntax.Insecure, RuleScriptSecurity, what+" runs as root without enable_script_security", "script_user USER, or enable_script_security in global_defs")
+	}
+	if state.Shell {
+		return "shell"
+	}
+	return "direct"
+}

@@ -1,0 +1,164 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vigild/vigild/config/syntax"
+)
+
+// TestKeywords: the table is whole and agrees with itself.
+func TestKeywords(t *testing.T) {
+	blocks := map[string]bool{"": true}
+	for i := range Keywords {
+		if Keywords[i].IsBlock() {
+			blocks[Keywords[i].Path()] = true
+		}
+	}
+	seen := map[string]bool{}
+	for i := range Keywords {
+		k := &Keywords[i]
+		switch {
+		case seen[k.Path()]:
+			t.Errorf("%s stands twice", k.Path())
+		case k.read == nil:
+			t.Errorf("%s has no reader", k.Path())
+		case k.Tier < 'A' || k.Tier > 'D':
+			t.Errorf("%s has tier %q", k.Path(), k.Tier)
+		case !strings.HasSuffix(k.Doc, ".") || len(k.Doc) < 15 || len(k.Doc) > 160:
+			t.Errorf("%s has the sentence %q", k.Path(), k.Doc)
+		case !blocks[k.Block]:
+			t.Errorf("%s stands in a block that does not exist", k.Path())
+		case k.Instead != "" && Find(k.Block, k.Instead) == nil:
+			t.Errorf("%s points to %s, which does not exist", k.Path(), k.Instead)
+		case strings.HasSuffix(k.NoEffect, "."):
+			t.Errorf("%s: %q ends in a full stop", k.Path(), k.NoEffect)
+		}
+		seen[k.Path()] = true
+	}
+	if len(Keywords) < 400 {
+		t.Errorf("%d keywords", len(Keywords))
+	}
+	if Find("vrrp_instance", "priority") == nil || Find("", "priority") != nil {
+		t.Error("Find")
+	}
+}
+
+// TestSuggest finds the keyword that was meant.
+func TestSuggest(t *testing.T) {
+	for _, c := range [][3]string{
+		{"vrrp_instance", "prority", "priority"},
+		{"vrrp_instance", "pirority", "priority"},
+		{"vrrp_instance", "Priority", "priority"},
+		{"vrrp_instance", "virtual_ipadress", "virtual_ipaddress"},
+		{"vrrp_instance", "notify_mastr", "notify_master"},
+		{"vrrp_instance", "zzz", ""},
+		{"vrrp_instance", "x", ""},
+		{"vrrp_instance", strings.Repeat("priority", 100), ""},
+		{"", "vrrp_instace", "vrrp_instance"},
+		{"virtual_server/real_server", "TCP_CHEK", "TCP_CHECK"},
+		{"nowhere", "priority", ""},
+	} {
+		if got := Suggest(c[0], c[1]); got != c[2] {
+			t.Errorf("Suggest(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
+		}
+	}
+}
+
+// TestSeconds reads and writes times.
+func TestSeconds(t *testing.T) {
+	for in, want := range map[string]string{"0": "0", "1": "1", "01.50": "1.5", ".25": "0.25", "2.": "2", "0.000001": "0.000001", "4294.967295": "4294.967295"} {
+		d, ok := parseSeconds(in)
+		if got := formatSeconds(d); !ok || got != want {
+			t.Errorf("%q gives %s, %v", in, got, ok)
+		}
+	}
+	for _, in := range []string{"", ".", "-1", "1e3", "0.0000001", "99999999999", "1,5"} {
+		if d, ok := parseSeconds(in); ok {
+			t.Errorf("%q gives %s", in, d)
+		}
+	}
+}
+
+// TestMachine asks this machine about itself.
+func TestMachine(t *testing.T) {
+	e := Machine(true)
+	if i, ok := e.Interface("lo"); !ok || !i.Loopback || i.Index == 0 {
+		t.Errorf("lo: %+v, %v", i, ok)
+	}
+	if _, ok := e.Interface("none0"); ok {
+		t.Error("none0 exists")
+	}
+	if a, err := e.Account("root", ""); err != nil || a.UID != 0 || a.GID != 0 {
+		t.Errorf("root: %+v, %v", a, err)
+	}
+	for _, c := range [][2]string{{"no such user", ""}, {"root", "no such group"}} {
+		if _, err := e.Account(c[0], c[1]); err == nil {
+			t.Errorf("%v exists", c)
+		}
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "program")
+	plain := filepath.Join(dir, "plain")
+	for name, mode := range map[string]os.FileMode{program: 0o755, plain: 0o644} {
+		if err := os.WriteFile(name, []byte("#!/bin/sh\n"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(program, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if s := e.Script(program, Account{}); s.Problem != "" || s.Shell || !strings.Contains(s.Insecure, program) {
+		t.Errorf("a program that everybody may write: %+v", s)
+	}
+	if s := e.Script(plain, Account{}); s.Problem != "" || !s.Shell {
+		t.Errorf("a file that cannot be executed: %+v", s)
+	}
+	if s := e.Script(filepath.Join(dir, "none"), Account{}); s.Problem != "it does not exist" {
+		t.Errorf("nothing: %+v", s)
+	}
+	if s := e.Script(dir, Account{}); s.Problem != "it is not a regular file" {
+		t.Errorf("a directory: %+v", s)
+	}
+	if s := e.Script("sh", Account{}); !s.Shell || s.Insecure == "" {
+		t.Errorf("a name without path: %+v", s)
+	}
+}
+
+// FuzzBuild: any text gives a configuration whose print and consolidated text mean the same.
+func FuzzBuild(f *testing.F) {
+	for _, pattern := range []string{"testdata/good/*.conf", "testdata/bad/*.conf", "testdata/corpus/*.conf"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(string(text))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.HasPrefix(text, "#@") || strings.Contains(text, "$") {
+			return
+		}
+		tree, found := syntax.Parse("t", []byte(text), syntax.Options{Limits: syntax.Limits{Lines: 200}})
+		c, more, drop := build(tree, testEnvironment(true))
+		for _, p := range append(found, more...) {
+			if p.Class == syntax.Fatal || p.Rule == syntax.RuleUnmatchedQuote {
+				return // nobody runs this
+			}
+		}
+		text = string(syntax.Consolidate(&syntax.Tree{Nodes: prune(tree.Nodes, drop), Files: tree.Files}))
+		c.seal([]byte(text), nil)
+		c.Rows(RowsOf{})
+		sameMeaning(t, c, []byte(text))
+	})
+}

@@ -1,0 +1,341 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/vrrp"
+)
+
+// addressLine is an address with its place.
+type addressLine struct {
+	vrrp.Address
+	pos, dev syntax.Pos
+}
+
+type staticAddress struct {
+	addressLine
+	group string
+}
+
+type peerLine struct {
+	vrrp.Peer
+	pos syntax.Pos
+}
+
+// scopes are the names of address scopes (RT_SCOPE numbers of the kernel).
+var scopes = map[string]uint8{"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+
+// readAddresses reads the lines of an address block.
+func readAddresses(list func(*draft) *[]addressLine) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		lines := list(b.inst)
+		var out []*syntax.Node
+		for _, c := range n.Children {
+			a, words, _, ok := b.addressLine(c, false)
+			if !ok {
+				continue
+			}
+			if slices.ContainsFunc(*lines, func(o addressLine) bool { return o.Prefix.Addr() == a.Prefix.Addr() && o.Interface == a.Interface }) {
+				b.note(a.pos, RuleDuplicateAddress, a.Prefix.Addr().String()+" is listed already", "")
+				continue
+			}
+			*lines = append(*lines, a)
+			out = append(out, listed(c, words...))
+		}
+		return blockOf(k, n, out)
+	}
+}
+
+// addressLine reads one line: an address, then options in any order. words is the line in canonical order.
+func (b *builder) addressLine(n *syntax.Node, static bool) (a addressLine, words []string, group string, ok bool) {
+	w := n.Words()
+	if n.HasBlock {
+		b.err(n.Pos, RuleUnexpectedBlock, "an address takes no block", "")
+	}
+	p, ok := b.prefix(w[0].Text, w[0].Pos)
+	if !ok {
+		return a, nil, "", false
+	}
+	a = addressLine{Address: vrrp.Address{Prefix: p, PreferredLft: vrrp.Forever}, pos: n.Pos}
+	six := p.Addr().Is6()
+	if six && p.IsSingleIP() {
+		a.PreferredLft = 0 // compat: a single IPv6 address is deprecated, so that it is not used as a source
+	}
+	lifetime := false
+	for i := 1; i < len(w); i++ {
+		at := w[i].Pos
+		next := func() (string, bool) {
+			if i+1 >= len(w) {
+				b.err(at, RuleMissingValue, "'"+w[i].Text+"' lacks its value", "")
+				return "", false
+			}
+			i++
+			return w[i].Text, true
+		}
+		switch option := w[i].Text; option {
+		case "dev":
+			if v, has := next(); has {
+				a.Interface, a.dev = v, w[i].Pos
+				if !b.known(v, w[i].Pos) {
+					return a, nil, "", false
+				}
+			}
+		case "scope":
+			if v, has := next(); has && b.onlyIPv4(six, option, at) {
+				b.scope(&a, v, w[i].Pos)
+			}
+		case "label":
+			v, has := next()
+			if !has || !b.onlyIPv4(six, option, at) {
+				continue
+			}
+			if len(v) > 15 {
+				b.err(w[i].Pos, RuleOutOfRange, "label '"+clip(v)+"' is longer than 15 bytes; the address is ignored", "")
+				return a, nil, "", false
+			}
+			a.Label = v
+		case "broadcast", "brd":
+			if v, has := next(); has && b.onlyIPv4(six, option, at) {
+				b.broadcast(&a, v, w[i].Pos)
+			}
+		case "peer":
+			if v, has := next(); has {
+				peer, good := b.prefix(v, w[i].Pos)
+				if good && peer.Addr().Is4() == six {
+					b.err(w[i].Pos, RuleAddressFamily, "the peer is of another family than the address; it is ignored", "")
+				} else if good {
+					a.Peer = peer
+				}
+			}
+		case "preferred_lft":
+			if v, has := next(); has {
+				lifetime = b.lifetime(&a, v, w[i].Pos)
+			}
+		case "home":
+			a.Home = true
+		case "-nodad", "nodad":
+			a.NoDAD = true
+		case "mngtmpaddr":
+			a.ManageTempAddr = true
+		case "noprefixroute":
+			a.NoPrefixRoute = true
+		case "autojoin":
+			a.AutoJoin = true
+		case "no_track":
+			a.NoTrack = true
+		case "use_vmac":
+			if static {
+				b.err(at, RuleUnusedAddressLine, "a static address cannot have a virtual MAC address", "")
+			} else {
+				b.note(at, RuleNoEffect, "'use_vmac' is understood and has no effect: "+noVMAC, "")
+			}
+		case "track_group":
+			if v, has := next(); has {
+				if static {
+					group = v
+				} else {
+					b.err(at, RuleUnusedAddressLine, "'track_group' is for static addresses alone", "")
+				}
+			}
+		default:
+			b.err(at, RuleBadWord, "an address has no option '"+clip(option)+"'; it is ignored", "dev, label, scope, brd, peer, ...")
+		}
+	}
+	return a, a.words(lifetime, group), group, true
+}
+
+func (b *builder) onlyIPv4(six bool, option string, at syntax.Pos) bool {
+	if six {
+		b.err(at, RuleAddressFamily, "an IPv6 address takes no "+option+"; it is ignored", "")
+	}
+	return !six
+}
+
+func (b *builder) scope(a *addressLine, v string, at syntax.Pos) {
+	s, ok := scopes[v]
+	if n, err := strconv.ParseUint(v, 0, 8); !ok && err == nil {
+		s, ok = uint8(n), true
+	}
+	if !ok {
+		b.err(at, RuleBadWord, "unknown scope '"+clip(v)+"'; it is ignored", "global, site, link, host, nowhere or 0 to 255")
+		return
+	}
+	a.Scope = s
+}
+
+// broadcast takes an address, + for host bits all ones, or - for all zeros.
+func (b *builder) broadcast(a *addressLine, v string, at syntax.Pos) {
+	if v != "+" && v != "-" {
+		addr, ok := b.address(v, at)
+		if ok && addr.Is6() {
+			b.err(at, RuleAddressFamily, "the broadcast address is not IPv4; it is ignored", "")
+		} else if ok {
+			a.Broadcast = addr
+		}
+		return
+	}
+	if a.Prefix.Bits() > 30 {
+		b.err(at, RuleBadAddress, "'brd "+v+"' needs a prefix of at most 30 bits; it is ignored", "")
+		return
+	}
+	base := a.Prefix.Masked().Addr().As4()
+	if v == "+" {
+		for i := a.Prefix.Bits(); i < 32; i++ {
+			base[i/8] |= 1 << (7 - i%8)
+		}
+	}
+	a.Broadcast = netip.AddrFrom4(base)
+}
+
+func (b *builder) lifetime(a *addressLine, v string, at syntax.Pos) bool {
+	if v == "forever" {
+		a.PreferredLft = vrrp.Forever
+		return true
+	}
+	n, ok := b.integer(v, at, 0, math.MaxUint32-1)
+	if ok {
+		a.PreferredLft = uint32(n)
+	}
+	return ok
+}
+
+// words writes the line in canonical order.
+func (a *addressLine) words(lifetime bool, group string) []string {
+	w := []string{formatPrefix(a.Prefix)}
+	add := func(set bool, words ...string) {
+		if set {
+			w = append(w, words...)
+		}
+	}
+	add(a.Broadcast.IsValid(), "brd", a.Broadcast.String())
+	add(a.Interface != "", "dev", a.Interface)
+	for name, n := range scopes {
+		add(a.Scope != 0 && n == a.Scope, "scope", name)
+	}
+	if !slices.Contains(w, "scope") {
+		add(a.Scope != 0, "scope", strconv.Itoa(int(a.Scope)))
+	}
+	add(a.Label != "", "label", a.Label)
+	if a.Peer.IsValid() {
+		add(true, "peer", formatPrefix(a.Peer))
+	}
+	add(a.Home, "home")
+	add(a.NoDAD, "-nodad")
+	add(a.ManageTempAddr, "mngtmpaddr")
+	add(a.NoPrefixRoute, "noprefixroute")
+	add(a.AutoJoin, "autojoin")
+	add(a.NoTrack, "no_track")
+	if lifetime {
+		left := "forever"
+		if a.PreferredLft != vrrp.Forever {
+			left = strconv.FormatUint(uint64(a.PreferredLft), 10)
+		}
+		add(true, "preferred_lft", left)
+	}
+	add(group != "", "track_group", group)
+	return w
+}
+
+func readStaticAddresses(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	var out []*syntax.Node
+	for _, c := range n.Children {
+		a, words, group, ok := b.addressLine(c, true)
+		if !ok {
+			continue
+		}
+		b.statics = append(b.statics, staticAddress{a, group})
+		out = append(out, listed(c, words...))
+	}
+	return blockOf(k, n, out)
+}
+
+// readPeers reads the lines of unicast_peer.
+func readPeers(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	b.inst.unicastBlock = opt[bool]{true, true, n.Pos}
+	var out []*syntax.Node
+	for _, c := range n.Children {
+		w := c.Words()
+		addr, ok := b.address(w[0].Text, w[0].Pos)
+		if !ok {
+			continue
+		}
+		p := peerLine{vrrp.Peer{Addr: addr, MinTTL: -1, MaxTTL: -1}, c.Pos}
+		words := []string{addr.String()}
+		for i := 1; i < len(w); i++ {
+			option := w[i].Text
+			if (option != "min_ttl" && option != "max_ttl") || i+1 >= len(w) {
+				b.err(w[i].Pos, RuleBadWord, "a peer has no option '"+clip(option)+"', or it lacks its value", "min_ttl N or max_ttl N")
+				break
+			}
+			i++
+			v, ok := b.integer(w[i].Text, w[i].Pos, 0, 255)
+			if !ok {
+				continue
+			}
+			// compat: a bound on the TTL implies check_unicast_src.
+			b.inst.s.CheckUnicastSrc = true
+			if option == "min_ttl" {
+				p.MinTTL = int(v)
+			} else {
+				p.MaxTTL = int(v)
+			}
+			words = append(words, option, strconv.FormatInt(v, 10))
+		}
+		b.inst.peers = append(b.inst.peers, p)
+		out = append(out, listed(c, words...))
+	}
+	return blockOf(k, n, out)
+}
+
+// readLinkDelays reads the lines of interface_up_down_delays. compat: without a second time an interface that is up
+// again is believed at once.
+func readLinkDelays(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	var out []*syntax.Node
+	for _, c := range n.Children {
+		w := c.Words()
+		if len(w) < 2 {
+			b.err(c.Pos, RuleMissingValue, "'"+clip(w[0].Text)+"' lacks its delay", "INTERFACE DOWN [UP]")
+			continue
+		}
+		b.extra(c, 2)
+		var d [2]time.Duration
+		ok := true
+		for i := 1; i < min(3, len(w)) && ok; i++ {
+			d[i-1], ok = b.seconds(w[i].Text, w[i].Pos, 0, 255*second)
+		}
+		if ok && b.e.Interface != nil && !b.g.dynamic {
+			if _, exists := b.e.Interface(w[0].Text); !exists {
+				b.warn(c.Pos, RuleUnknownInterface, "interface "+clip(w[0].Text)+" does not exist; its delay is ignored", "")
+				ok = false
+			}
+		}
+		if !ok {
+			continue
+		}
+		b.c.VRRP.LinkDelays = append(b.c.VRRP.LinkDelays, vrrp.LinkDelay{Interface: w[0].Text, Down: d[0], Up: d[1]})
+		words := []string{w[0].Text, formatSeconds(d[0])}
+		if d[1] > 0 {
+			words = append(words, formatSeconds(d[1]))
+		}
+		out = append(out, listed(c, words...))
+	}
+	return blockOf(k, n, out)
+}
+
+// quoteAll writes words as one line.
+func quoteAll(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = syntax.Quote(w)
+	}
+	return strings.Join(out, " ")
+}

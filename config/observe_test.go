@@ -1,0 +1,146 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/vigild/vigild/engine/notify"
+)
+
+// writeObserve puts a vigil.yaml into a directory of the test.
+func writeObserve(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "vigil.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// TestObserveLayers: defaults, over them the file, over it the environment, over it the flags.
+func TestObserveLayers(t *testing.T) {
+	file := writeObserve(t, "web:\n  listen: [\"127.0.0.1:1\", \"[::1]:2\"]\nlog:\n  format: json\n  level: debug\nretention:\n  events: 5\notlp:\n  headers:\n    X-A: b\n  timeout: 3s\n")
+	flags := pflag.NewFlagSet("t", pflag.ContinueOnError)
+	ObserveFlags(flags)
+	if err := flags.Parse([]string{"--log.level=error", "--web.listen=:9,:10"}); err != nil {
+		t.Fatal(err)
+	}
+	o, err := LoadObserve(ObserveFrom{File: file, Flags: flags, Environ: []string{
+		"HOME=/x", "VIGIL_LOG_LEVEL=warn", "VIGIL_RETENTION_EVENTS=6", "VIGIL_OTLP_ENDPOINT=http://c:4318", "VIGIL_EVENT_ID=abc", "VIGIL_SNMP_ENABLED=true",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []any{o.Web.Listen, o.Log.Format, o.Log.Level, o.Retain.Events, o.OTLP.Headers, o.OTLP.Timeout, o.OTLP.Endpoint, o.SNMP.Enabled, o.SNMP.Master, o.Sampling.Slow, o.OTLP.Traces}
+	want := []any{[]string{":9", ":10"}, "json", "error", 6, map[string]string{"X-A": "b"}, 3 * second, "http://c:4318", true, "/var/agentx/master", second, true}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+}
+
+// TestObserveDefaults: no file at the default place is no error, and the defaults are good.
+func TestObserveDefaults(t *testing.T) {
+	o, err := LoadObserve(ObserveFrom{File: writeObserve(t, "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(o.Web.Listen, []string{":10112"}) || o.Control.Socket == "" || o.Retain.Events != 10_000 || o.SMTP.TLS != "none" || len(o.Webhooks) > 0 {
+		t.Errorf("defaults %+v", o)
+	}
+	if _, err := LoadObserve(ObserveFrom{File: "/nonexistent/vigil.yaml"}); err == nil {
+		t.Error("a file that was named and is not there is no error")
+	}
+}
+
+// TestObserveErrors: each names the key.
+func TestObserveErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"web:\n  lisen: [\":1\"]\n":                         `there is no setting web/lisen, did you mean web/listen?`,
+		"wob: 1\n":                                          `there is no setting wob`,
+		"web: [\n":                                          `vigil.yaml: yaml:`,
+		"web:\n  listen: [\"10112\"]\n":                     `web/listen: "10112" is not host:port`,
+		"web:\n  listen: [\":70000\"]\n":                    `web/listen: ":70000" is not host:port`,
+		"log:\n  level: loud\n":                             `log/level: "loud" is not debug, info, warn, error`,
+		"log:\n  format: xml\n":                             `log/format: "xml" is not`,
+		"otlp:\n  protocol: udp\n":                          `otlp/protocol: "udp" is not http/protobuf, grpc`,
+		"otlp:\n  endpoint: collector:4317\n":               `otlp/endpoint: "collector:4317" is not a URL`,
+		"otlp:\n  timeout: 0s\n":                            `otlp/timeout: "0s" is not a time above 0`,
+		"otlp:\n  timeout: soon\n":                          `timeout`,
+		"smtp:\n  tls: ssl\n":                               `smtp/tls: "ssl" is not none, starttls, tls`,
+		"smtp:\n  password: a\n  password_file: b\n":        `smtp/password and smtp/password_file exclude each other`,
+		"control:\n  mode: rw\n":                            `control/mode: "rw" is not an octal file mode`,
+		"retention:\n  events: 0\n":                         `retention/events: "0" is not from 1 to 1000000`,
+		"sampling:\n  ratio: 2\n":                           `sampling/ratio: "2" is not from 0 to 1`,
+		"webhooks:\n  - url: ftp://x\n":                     `webhooks/0/url: "ftp://x" is not a URL with http or https`,
+		"webhooks:\n  - url: http://x\n  - url: http://x\n": `there are two webhooks named "x"`,
+		"webhooks:\n  - url: http://x\n    secrt: s\n":      `invalid keys: secrt`,
+		"webhooks:\n  - url: http://x\n    key_file: s\n":   `webhooks/0/cert_file and key_file belong together`,
+		"webhooks:\n  - url: http://x\n    timeout: -1s\n":  `webhooks/0: a time or count below 0`,
+	} {
+		_, err := LoadObserve(ObserveFrom{File: writeObserve(t, text)})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q gives %v\nwant %s", text, err, want)
+		}
+	}
+	if _, err := LoadObserve(ObserveFrom{File: writeObserve(t, ""), Environ: []string{"VIGIL_WEB_LISEN=:1"}}); err == nil || !strings.Contains(err.Error(), "VIGIL_WEB_LISEN") {
+		t.Errorf("an unknown variable gives %v", err)
+	}
+}
+
+// TestObserveApply puts the rest of mail and the webhooks into the notifiers.
+func TestObserveApply(t *testing.T) {
+	secretFile := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secretFile, []byte("s3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, err := LoadObserve(ObserveFrom{File: writeObserve(t, "smtp:\n  tls: starttls\n  username: u\n  password_file: "+secretFile+"\n  helo: h\n"+
+		"webhooks:\n  - url: https://hooks.example.org/v\n    secret_file: "+secretFile+"\n    headers: {X-Y: z}\n    timeout: 2s\n    retries: 3\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := notify.Settings{SMTP: notify.SMTPSettings{Server: "mail", Helo: "old"}}
+	if err := o.Apply(&n, "r1"); err != nil {
+		t.Fatal(err)
+	}
+	if s := n.SMTP; s.TLS != notify.TLSStartTLS || s.User != "u" || s.Password != "s3" || s.Helo != "h" || s.Server != "mail" {
+		t.Errorf("mail %+v", s)
+	}
+	want := notify.WebhookSettings{
+		Name: "hooks.example.org", URL: "https://hooks.example.org/v", Node: "r1", Secret: "s3",
+		Headers: map[string]string{"X-Y": "z"}, Timeout: 2 * second, MaxTries: 4,
+	}
+	if len(n.Webhooks) != 1 || !reflect.DeepEqual(n.Webhooks[0], want) {
+		t.Errorf("webhooks %+v", n.Webhooks)
+	}
+	o.SMTP.PasswordFile = "/nonexistent"
+	if err := o.Apply(&n, "r1"); err == nil || !strings.Contains(err.Error(), "smtp/password_file") {
+		t.Errorf("a secret that cannot be read: %v", err)
+	}
+}
+
+// TestObserveExample: the example that is shipped is good as it is, and with every line of it in force.
+func TestObserveExample(t *testing.T) {
+	text, err := os.ReadFile("dist/vigil.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inForce := regexp.MustCompile(`(?m)^# ( *[a-z_]+:|  +- )`).ReplaceAllString(string(text), "$1")
+	for _, text := range []string{string(text), inForce} {
+		o, err := LoadObserve(ObserveFrom{File: writeObserve(t, text)})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if text == inForce && (len(o.Webhooks) != 1 || o.OTLP.Endpoint == "") {
+			t.Errorf("not everything is in force: %+v", o)
+		}
+	}
+}

@@ -1,0 +1,293 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/notify"
+	"github.com/vigild/vigild/engine/vrrp"
+)
+
+// draft is a vrrp_instance as far as it has been read. What is not in s yet depends on what may come later.
+type draft struct {
+	s     vrrp.InstanceSettings
+	extra Instance
+	told  notify.SubjectSettings
+	node  *syntax.Node
+
+	native6                                            bool
+	state, interf, vrid, priority, version             opt[int64]
+	advert, preemptDelay                               opt[time.Duration]
+	downAdverts                                        opt[int64]
+	nopreempt                                          opt[bool]
+	accept                                             opt[bool]
+	noAddresses                                        bool
+	strict, skipCheck, lowerNoAdvert, higherSend       opt[bool]
+	ownerIgnore, v3Checksum, checkSource, alert, prios opt[bool]
+	garpDelay, garpRefresh, garpLowerDelay             opt[int64]
+	garpRepeat, garpRefreshRepeat, garpLowerRep        opt[int64]
+	garpExtra                                          opt[time.Duration]
+	unicastBlock, unicastSource                        opt[bool]
+	source, dest                                       opt[netip.Addr]
+	authType                                           opt[vrrp.Auth]
+	authPass                                           opt[string]
+	addresses, excluded                                []addressLine
+	tracks                                             []trackLine
+	peers                                              []peerLine
+	syncDaemon                                         string
+}
+
+// instBool sets an optional boolean of the instance being read.
+func instBool(field func(*draft) *opt[bool]) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		v, ok := b.boolean(n)
+		if !ok {
+			return nil
+		}
+		*field(b.inst) = opt[bool]{v, true, n.Pos}
+		return same(k, n, onOff(v))
+	}
+}
+
+// instMark sets an optional boolean by a keyword without value.
+func instMark(v bool, field func(*draft) *opt[bool]) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		b.extra(n, 0)
+		*field(b.inst) = opt[bool]{v, true, n.Pos}
+		return same(k, n)
+	}
+}
+
+// instInt sets an optional whole number of the instance being read.
+func instInt(lo, hi int64, field func(*draft) *opt[int64]) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		return number(lo, hi, func(b *builder, v int64) { *field(b.inst) = opt[int64]{v, true, n.Pos} })(b, k, n)
+	}
+}
+
+// instCount is instInt for counts, of which 0 becomes 1.
+func instCount(field func(*draft) *opt[int64]) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		return atLeastOne(func(b *builder, v int64) { *field(b.inst) = opt[int64]{v, true, n.Pos} })(b, k, n)
+	}
+}
+
+// instanceKeywords are the rows of vrrp_instance that are about the protocol.
+var instanceKeywords = []Keyword{
+	row("state", "MASTER|BACKUP", "BACKUP, or MASTER with priority 255", 'A', "The state to start in; a MASTER still waits for one advert interval.", readState),
+	row("interface", "INTERFACE", "", 'A', "The interface that adverts are sent and heard on.", readInterface),
+	row("virtual_router_id", "1..255", "", 'A', "The number that all routers of this virtual router have in common.", instInt(1, 255, func(d *draft) *opt[int64] { return &d.vrid })),
+	row("priority", "1..255", "100", 'A', "Who of several routers becomes MASTER: the highest; 255 is the owner of the addresses.", instInt(1, 255, func(d *draft) *opt[int64] { return &d.priority })),
+	row("advert_int", "SECONDS", "1", 'A', "The time between two adverts: whole seconds up to 255 in version 2, hundredths up to 40.95 in version 3.", duration(10*time.Millisecond, 255*second, func(b *builder, v opt[time.Duration]) { b.inst.advert = v })),
+	row("version", "2|3", "that of vrrp_version; 3 for IPv6", 'A', "The protocol version.", instInt(2, 3, func(d *draft) *opt[int64] { return &d.version })),
+	row("native_ipv6", "", "by the addresses", 'C', "Sends adverts over IPv6 even when the first address is IPv4.", mark(func(b *builder) *bool { return &b.inst.native6 })),
+	row("nopreempt", "", "off", 'A', "A router of higher priority leaves a living MASTER of lower priority alone.", instMark(true, func(d *draft) *opt[bool] { return &d.nopreempt })),
+	row("preempt", "", "on", 'B', "The opposite of nopreempt, for old configurations.", instMark(false, func(d *draft) *opt[bool] { return &d.nopreempt })),
+	row("preempt_delay", "SECONDS", "0", 'A', "How long a MASTER of lower priority is left alone.", duration(0, 1000*second, func(b *builder, v opt[time.Duration]) { b.inst.preemptDelay = v })),
+	row("down_timer_adverts", "1..100", "3", 'C', "How many missed adverts mean that the MASTER is gone.", instInt(1, 100, func(d *draft) *opt[int64] { return &d.downAdverts })),
+	row("timer_expired_backup", "[HIGHEST OTHER PRIORITY]", "off", 'C', "A MASTER that ran so late that another must have taken over goes to BACKUP.", readTimerExpired).
+		inert("a MASTER that ran late hears the other and gives way by itself"),
+	old("thread_timer_expired", "timer_expired_backup", "[1..254]", readTimerExpired),
+	row("authentication", "{ ... }", "", 'A', "A password in adverts of version 2; RFC 3768 has abolished it.", readPlainBlock),
+	row("auth_hmac", "{ ... }", "", 'C', "Signs adverts with HMAC-SHA-256.", readPlainBlock).inert("signed adverts are not spoken by this version"),
+	row("accept", "", "on, off with strict_mode", 'B', "Accepts packets to the addresses.", instMark(true, func(d *draft) *opt[bool] { return &d.accept })),
+	row("no_accept", "", "", 'C', "Drops packets to the addresses unless this router owns them.", instMark(false, func(d *draft) *opt[bool] { return &d.accept })),
+	row("strict_mode", yesNo, "that of vrrp_strict", 'B', "Holds the instance to the letter of the RFC.", instBool(func(d *draft) *opt[bool] { return &d.strict })),
+	row("skip_check_adv_addr", yesNo, "that of vrrp_skip_check_adv_addr", 'B', "The addresses in an advert are compared only when the MASTER changes.", instBool(func(d *draft) *opt[bool] { return &d.skipCheck })),
+	row("v3_checksum_as_v2", yesNo, "the global one", 'C', "Leaves the pseudo header out of the checksum of version 3 adverts over IPv4.", instBool(func(d *draft) *opt[bool] { return &d.v3Checksum })),
+	row("lower_prio_no_advert", yesNo, "the global one", 'B', "A MASTER does not answer an advert of lower priority.", instBool(func(d *draft) *opt[bool] { return &d.lowerNoAdvert })),
+	row("higher_prio_send_advert", yesNo, "the global one", 'B', "A MASTER that is beaten sends one last advert.", instBool(func(d *draft) *opt[bool] { return &d.higherSend })),
+	row("owner_ignore_adverts", yesNo, "the global one", 'C', "An address owner ignores every advert it hears.", instBool(func(d *draft) *opt[bool] { return &d.ownerIgnore })),
+	row("mcast_src_ip", "ADDRESS", "the first address of the interface", 'B', "The source address of adverts.", readSource),
+	row("unicast_src_ip", "ADDRESS", "the first address of the interface", 'A', "The source address of adverts to peers.", readSource),
+	row("mcast_dst_ip", "ADDRESS", "the global one", 'C', "Where adverts are sent.", multicast(0, func(b *builder, a netip.Addr) { b.inst.dest = opt[netip.Addr]{v: a, set: true} })),
+	row("track_src_ip", "", "off", 'C', "Goes to FAULT when the source address is taken away.", mark(func(b *builder) *bool { return &b.inst.s.TrackSource })),
+	row("unicast_peer", "{ ADDRESS [min_ttl N] [max_ttl N] ... }", "", 'A', "Sends adverts to these routers instead of to the multicast group.", readPeers),
+	row("unicast_fault_no_peer", "", "off", 'C', "Goes to FAULT when there is no peer, instead of falling back to multicast.", mark(func(b *builder) *bool { return &b.inst.extra.UnicastFaultNoPeer })),
+	row("unicast_ttl", "0..255", "255 for IPv4, the kernel's for IPv6", 'C', "The TTL of adverts to peers.", number(0, 255, func(b *builder, v int64) { b.inst.s.UnicastTTL = uint8(v) })),
+	row("check_unicast_src", "", "off", 'B', "Adverts count only when they come from a peer.", instMark(true, func(d *draft) *opt[bool] { return &d.checkSource })),
+	row("old_unicast_checksum", "[never]", "auto", 'D', "Spoke the checksum of unicast adverts that keepalived had before 1.3.7.", kept).inert("a checksum of either kind is understood"),
+	row("vrf", "INTERFACE", "", 'C', "The VRF of an instance without interface.", limited(15, func(b *builder, s string) { b.inst.extra.VRF = s })),
+	row("dont_track_primary", "", "off", 'B', "Ignores the link state of the instance's own interface.", mark(func(b *builder) *bool { return &b.inst.s.DontTrackPrimary })),
+	row("track_interface", "{ INTERFACE [weight N [reverse]] ... }", "", 'A', "Interfaces whose loss means FAULT, or a change of priority.", readTracks(event.SubjectInterface)),
+	row("track_script", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'A', "Scripts whose failure means FAULT, or a change of priority.", readTracks(event.SubjectScript)),
+	row("track_file", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'B', "Files whose number changes the priority.", readTracks(event.SubjectFile)),
+	row("track_process", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'B', "Processes whose absence means FAULT, or a change of priority.", readTracks(event.SubjectProcess)),
+	row("track_bfd", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'B', "BFD sessions whose loss means FAULT, or a change of priority.", readTracks(event.SubjectBFD)).inert(noBFD),
+	row("virtual_ipaddress", "{ ADDRESS[/LEN] [dev INTERFACE] [label NAME] ... }", "", 'A', "The addresses that the MASTER holds and advertises.", readAddresses(func(d *draft) *[]addressLine { return &d.addresses })),
+	row("virtual_ipaddress_excluded", "{ ADDRESS[/LEN] [dev INTERFACE] ... }", "", 'B', "Addresses that the MASTER holds and does not advertise; they may be of the other family.", readAddresses(func(d *draft) *[]addressLine { return &d.excluded })),
+	row("no_virtual_ipaddress", "", "off", 'C', "Says that it is meant that there is no address.", mark(func(b *builder) *bool { return &b.inst.noAddresses })),
+	row("virtual_routes", "{ ROUTE... }", "", 'B', "Routes that the MASTER installs.", readVirtualRoutes),
+	row("virtual_rules", "{ RULE... }", "", 'C', "Routing rules that the MASTER installs.", readVirtualRules),
+	row("promote_secondaries", "", "off", 'C', "Keeps the other addresses of a subnet when the first one goes.", mark(func(b *builder) *bool { return &b.inst.s.PromoteSecondaries })),
+	row("use_vmac", "[[name] INTERFACE] [MAC] [netlink_notify_msg] [group N]", "off", 'B', "Moves the virtual MAC address of the RFC along with the addresses, on an interface of its own.", readVMAC).inert(noVMAC),
+	row("use_vmac_addr", "", "off", 'C', "The same for addresses on other interfaces.", mark(func(b *builder) *bool { return &b.inst.extra.VMAC.Addresses })).inert(noVMAC),
+	row("vmac_xmit_base", "", "off", 'B', "Sends adverts from the interface below the one with the virtual MAC address.", mark(func(b *builder) *bool { return &b.inst.extra.VMAC.XmitBase })).inert("adverts are always sent so in this version"),
+	row("use_ipvlan", "[[name] INTERFACE] [ADDRESS] [bridge|private|vepa] [group N]", "off", 'C', "Runs on an ipvlan interface.", readVMAC).inert(noVMAC),
+	row("kernel_rx_buf_size", "BYTES", "that of vrrp_rx_bufs_policy", 'C', "The receive buffer of the instance's socket.", number(1, math.MaxUint32, func(b *builder, v int64) { b.inst.extra.KernelRxBuf = uint32(v) })).inert(noBuffers),
+	row("linkbeat_use_polling", "", "", 'D', "Asked for the interface to be polled for its link state.", mark(func(b *builder) *bool { return &b.inst.extra.Linkbeat })).inert(noPolling),
+	row("debug", "0..4", "", 'D', "Set a level of logging that never did anything.", kept).inert("it never had one"),
+	row("lvs_sync_daemon_interface", "INTERFACE", "", 'D', "Named the interface of the IPVS sync daemon, which lvs_sync_daemon in global_defs now does.", readInstanceSync).inert(noServers),
+	old("lvs_sync_daemon_inteface", "lvs_sync_daemon_interface", "INTERFACE", readInstanceSync),
+}
+
+// instanceGarpKeywords are the rows of vrrp_instance about announcements.
+var instanceGarpKeywords = []Keyword{
+	row("garp_master_delay", "SECONDS", "the global one", 'A', "How long after a transition to MASTER the addresses are announced once more.", instInt(0, math.MaxInt32, func(d *draft) *opt[int64] { return &d.garpDelay })),
+	row("garp_master_refresh", "SECONDS", "the global one", 'A', "How often a MASTER announces its addresses again.", instInt(0, math.MaxInt32, func(d *draft) *opt[int64] { return &d.garpRefresh })),
+	row("garp_master_repeat", "N", "the global one", 'B', "How often each address is announced at a time.", instCount(func(d *draft) *opt[int64] { return &d.garpRepeat })),
+	row("garp_master_refresh_repeat", "N", "the global one", 'B', "How often each address is announced at a refresh.", instCount(func(d *draft) *opt[int64] { return &d.garpRefreshRepeat })),
+	row("garp_lower_prio_delay", "SECONDS", "the global one", 'C', "How long after an advert of lower priority the addresses are announced once more.", instInt(0, math.MaxInt32, func(d *draft) *opt[int64] { return &d.garpLowerDelay })),
+	row("garp_lower_prio_repeat", "N", "the global one", 'C', "How often each address is announced after an advert of lower priority.", instInt(0, math.MaxInt32, func(d *draft) *opt[int64] { return &d.garpLowerRep })),
+	row("garp_extra_if", "[all] SECONDS", "the global one", 'C', "How often addresses on other interfaces are announced.", readGarpExtra).inert("garp_master_refresh covers the addresses on every interface"),
+	old("vmac_garp_intvl", "garp_extra_if", "[all] SECONDS", readGarpExtra),
+}
+
+var authKeywords = []Keyword{
+	row("auth_type", "PASS|AH", "", 'A', "How adverts are authenticated: by a password in clear, or by an IPsec header.", readAuthType),
+	row("auth_pass", "PASSWORD", "", 'A', "The shared password, of which eight bytes count.", readAuthPass),
+}
+
+var hmacKeywords = []Keyword{
+	row("key", "ID VALUE", "", 'C', "A key and its number.", kept),
+	row("active_key", "ID", "", 'C', "The key that adverts are signed with.", number(1, 255, func(*builder, int64) {})),
+	row("time_window", "SECONDS", "three advert intervals", 'C', "How far the clocks may be apart.", number(1, 300, func(*builder, int64) {})),
+	row("anti_replay", "time|monotonic", "time", 'C', "How an old advert is told from a new one.", oneOf([]string{"time", "monotonic"}, func(*builder, string) {})),
+	row("mode", "enforce|permissive|receive-only", "enforce", 'C', "Whether unsigned adverts count and whether ours are signed.", oneOf([]string{"enforce", "permissive", "receive-only"}, func(*builder, string) {})),
+}
+
+func readInstance(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	name := b.named(k, n)
+	if name == "" || !b.unique("vrrp_instance", name, n.Pos) {
+		return nil
+	}
+	b.extra(n, 1)
+	d := &draft{node: n, told: notify.SubjectSettings{Name: name}}
+	d.s.Name, d.extra.Name, d.extra.Pos = name, name, n.Pos
+	b.inst = d
+	c := blockOf(k, n, b.statements(n.Children, k.Path()), name)
+	b.inst = nil
+	b.drafts = append(b.drafts, d)
+	return c
+}
+
+// readState takes MASTER or BACKUP. compat: MASTER stays, whatever comes after it.
+func readState(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	word, ok := b.value(k, n)
+	if !ok {
+		return nil
+	}
+	d := b.inst
+	switch word {
+	case "MASTER":
+		d.state = opt[int64]{int64(event.Master), true, n.Pos}
+	case "BACKUP":
+		if d.state.set && d.state.v == int64(event.Master) {
+			b.warn(n.Pos, RuleDuplicateKeyword, "the state is MASTER already; this one is ignored", "")
+			return nil
+		}
+		d.state = opt[int64]{int64(event.Backup), true, n.Pos}
+	default:
+		hint := "MASTER or BACKUP"
+		if u := strings.ToUpper(word); u == "MASTER" || u == "BACKUP" {
+			hint = "did you mean " + u + "?"
+		}
+		b.err(n.ArgPos(0), RuleBadWord, "unknown state '"+clip(word)+"'; BACKUP is used", hint)
+		return nil
+	}
+	return same(k, n, word)
+}
+
+func readInterface(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	return limited(15, func(b *builder, s string) {
+		b.inst.s.Interface, b.inst.interf = s, opt[int64]{set: true, pos: n.ArgPos(0)}
+	})(b, k, n)
+}
+
+func readSource(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	word, ok := b.value(k, n)
+	if !ok {
+		return nil
+	}
+	a, ok := b.address(word, n.ArgPos(0))
+	if !ok {
+		return nil
+	}
+	b.inst.source = opt[netip.Addr]{a, true, n.ArgPos(0)}
+	if k.Name == "unicast_src_ip" {
+		b.inst.unicastSource = opt[bool]{true, true, n.Pos}
+	}
+	return same(k, n, a.String())
+}
+
+func readTimerExpired(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	v := int64(254)
+	if len(n.Args) > 0 {
+		var ok bool
+		if v, ok = b.integer(n.Args[0].Text, n.ArgPos(0), 1, 254); !ok {
+			return nil
+		}
+	}
+	b.inst.extra.TimerExpired = uint8(v)
+	return same(k, n, strconv.FormatInt(v, 10))
+}
+
+func readInstanceSync(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	return limited(15, func(b *builder, s string) { b.inst.syncDaemon = s })(b, k, n)
+}
+
+func readAuthType(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	return oneOf([]string{"PASS", "AH"}, func(b *builder, s string) {
+		kind := vrrp.AuthPass
+		if s == "AH" {
+			kind = vrrp.AuthAH
+		}
+		b.inst.authType = opt[vrrp.Auth]{kind, true, n.Pos}
+	})(b, k, n)
+}
+
+func readAuthPass(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	word, ok := b.value(k, n)
+	if !ok {
+		return nil
+	}
+	if len(word) > 8 {
+		b.warn(n.ArgPos(0), RuleTruncated, "of a password only eight bytes count; the rest is cut off", "")
+		word = word[:8]
+	}
+	b.inst.authPass = opt[string]{word, true, n.ArgPos(0)}
+	return same(k, n, word)
+}
+
+// readVMAC takes the words of use_vmac and use_ipvlan as far as they say which interface.
+func readVMAC(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	v := &b.inst.extra.VMAC
+	v.Use, v.IPVLAN = true, k.Name == "use_ipvlan"
+	for i := 0; i < len(n.Args); i++ {
+		switch w := n.Args[i].Text; {
+		case w == "name" && i+1 < len(n.Args):
+			i++
+			v.Name = n.Args[i].Text
+		case w == "group" && i+1 < len(n.Args):
+			i++
+		case strings.Count(w, ":") == 5 || strings.Count(w, ":") == 4:
+			v.MAC = w
+		case w == "netlink_notify_msg", v.IPVLAN && (w == "bridge" || w == "private" || w == "vepa"):
+		case v.IPVLAN && strings.ContainsAny(w, ".:"):
+			v.MAC = w
+		case v.Name == "" && len(w) <= 15:
+			v.Name = w
+		default:
+			b.err(n.Args[i].Pos, RuleBadWord, "'"+n.Keyword+"' does not know '"+clip(w)+"'", k.Form)
+		}
+	}
+	return kept(b, k, n)
+}

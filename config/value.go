@@ -1,0 +1,301 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"cmp"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vigild/vigild/config/syntax"
+)
+
+const second = time.Second
+
+// value gives the word a keyword must have. compat: keepalived ends when it is missing.
+func (b *builder) value(k *Keyword, n *syntax.Node) (string, bool) {
+	if len(n.Args) == 0 {
+		b.fatal(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value", n.Keyword+" "+k.Form)
+		return "", false
+	}
+	b.extra(n, 1)
+	return n.Args[0].Text, true
+}
+
+// integer reads a whole number from lo to hi. compat: at run time what can be read of a bad number is used.
+func (b *builder) integer(word string, at syntax.Pos, lo, hi int64) (int64, bool) {
+	v, err := strconv.ParseInt(word, 10, 64)
+	if err != nil {
+		digits := word
+		for i := range len(word) {
+			if (word[i] < '0' || word[i] > '9') && (i > 0 || word[i] != '-') {
+				digits = word[:i]
+				break
+			}
+		}
+		part, perr := strconv.ParseInt(digits, 10, 64)
+		if b.e.Test || perr != nil || digits == word {
+			b.err(at, RuleBadNumber, "'"+clip(word)+"' is not a whole number; it is ignored", "")
+			return 0, false
+		}
+		b.warn(at, RuleBadNumber, "'"+clip(word)+"' is not a whole number; "+digits+" is used", "")
+		v = part
+	}
+	if v < lo || v > hi {
+		b.err(at, RuleOutOfRange, "'"+clip(word)+"' is not from "+strconv.FormatInt(lo, 10)+" to "+strconv.FormatInt(hi, 10)+"; it is ignored", "")
+		return 0, false
+	}
+	return v, true
+}
+
+// seconds reads a time in seconds with up to six decimals, from lo to hi.
+func (b *builder) seconds(word string, at syntax.Pos, lo, hi time.Duration) (time.Duration, bool) {
+	text := word
+	d, ok := parseSeconds(text)
+	if !ok {
+		end := 0
+		for end < len(text) && (text[end] == '.' || (text[end] >= '0' && text[end] <= '9')) {
+			end++
+		}
+		d, ok = parseSeconds(text[:end])
+		if !ok || b.e.Test {
+			b.err(at, RuleBadNumber, "'"+clip(word)+"' is not a time in seconds; it is ignored", "")
+			return 0, false
+		}
+		b.warn(at, RuleBadNumber, "'"+clip(word)+"' is not a time in seconds; "+text[:end]+" is used", "")
+	}
+	if d < lo || d > hi {
+		b.err(at, RuleOutOfRange, "'"+clip(word)+"' is not from "+formatSeconds(lo)+" to "+formatSeconds(hi)+" seconds; it is ignored", "")
+		return 0, false
+	}
+	return d, true
+}
+
+// parseSeconds reads digits with up to six decimals.
+func parseSeconds(s string) (time.Duration, bool) {
+	whole, fraction, _ := strings.Cut(s, ".")
+	if whole == "" && fraction == "" || len(whole) > 10 || strings.Trim(whole+fraction, "0123456789") != "" {
+		return 0, false
+	}
+	var n int64
+	if whole != "" {
+		n, _ = strconv.ParseInt(whole, 10, 64)
+	}
+	for i := range 6 {
+		n *= 10
+		if i < len(fraction) {
+			n += int64(fraction[i] - '0')
+		}
+	}
+	if n > math.MaxInt64/1000 {
+		return 0, false
+	}
+	return time.Duration(n) * time.Microsecond, len(fraction) <= 6
+}
+
+// formatSeconds writes a time as parseSeconds reads it.
+func formatSeconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
+}
+
+// boolean reads [true|on|yes|false|off|no]; nothing is true.
+func (b *builder) boolean(n *syntax.Node) (v, ok bool) {
+	if len(n.Args) == 0 {
+		return true, true
+	}
+	b.extra(n, 1)
+	switch n.Args[0].Text {
+	case "true", "on", "yes":
+		return true, true
+	case "false", "off", "no":
+		return false, true
+	}
+	b.err(n.ArgPos(0), RuleBadBoolean, "'"+clip(n.Args[0].Text)+"' is neither yes nor no; '"+n.Keyword+"' is ignored", "true, on, yes, false, off or no")
+	return false, false
+}
+
+func onOff(v bool) string {
+	if v {
+		return "on"
+	}
+	return "off"
+}
+
+// address reads an IP address without a prefix.
+func (b *builder) address(word string, at syntax.Pos) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(word)
+	if err != nil || a.Zone() != "" {
+		b.err(at, RuleBadAddress, "'"+clip(word)+"' is not an IP address", "")
+		return netip.Addr{}, false
+	}
+	return a.Unmap(), true
+}
+
+// prefix reads ADDR[/LEN]; without LEN it is one address.
+func (b *builder) prefix(word string, at syntax.Pos) (netip.Prefix, bool) {
+	text, length, given := strings.Cut(word, "/")
+	a, ok := b.address(text, at)
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	bits := a.BitLen()
+	if given {
+		n, err := strconv.ParseUint(length, 10, 8)
+		if err != nil || int(n) > bits {
+			b.err(at, RuleBadAddress, "'/"+clip(length)+"' is not a prefix length; "+strconv.Itoa(bits)+" is used", "")
+		} else {
+			bits = int(n)
+		}
+	}
+	return netip.PrefixFrom(a, bits), true
+}
+
+func family(a netip.Addr) uint8 {
+	if a.Is4() {
+		return 4
+	}
+	return 6
+}
+
+// formatPrefix leaves the length of a single address out.
+func formatPrefix(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+// The readers of simple keywords. Each is made for one field.
+
+// mark takes no value and sets the field.
+func mark(field func(*builder) *bool) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		b.extra(n, 0)
+		*field(b) = true
+		return same(k, n)
+	}
+}
+
+// truth takes a boolean.
+func truth(set func(*builder, bool)) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		v, ok := b.boolean(n)
+		if !ok {
+			return nil
+		}
+		set(b, v)
+		return same(k, n, onOff(v))
+	}
+}
+
+// number takes a whole number from lo to hi.
+func number(lo, hi int64, set func(*builder, int64)) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		word, ok := b.value(k, n)
+		if !ok {
+			return nil
+		}
+		v, ok := b.integer(word, n.ArgPos(0), lo, hi)
+		if !ok {
+			return nil
+		}
+		set(b, v)
+		return same(k, n, strconv.FormatInt(v, 10))
+	}
+}
+
+// atLeastOne takes a count. compat: 0 becomes 1, with a warning.
+func atLeastOne(set func(*builder, int64)) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		word, ok := b.value(k, n)
+		if !ok {
+			return nil
+		}
+		v, ok := b.integer(word, n.ArgPos(0), 0, math.MaxInt32)
+		if !ok {
+			return nil
+		}
+		if v == 0 {
+			b.warn(n.ArgPos(0), RuleOutOfRange, "'"+n.Keyword+"' must be at least 1; 1 is used", "")
+			v = 1
+		}
+		set(b, v)
+		return same(k, n, strconv.FormatInt(v, 10))
+	}
+}
+
+// duration takes seconds from lo to hi.
+func duration(lo, hi time.Duration, set func(*builder, opt[time.Duration])) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		word, ok := b.value(k, n)
+		if !ok {
+			return nil
+		}
+		v, ok := b.seconds(word, n.ArgPos(0), lo, hi)
+		if !ok {
+			return nil
+		}
+		set(b, opt[time.Duration]{v, true, n.Pos})
+		return same(k, n, formatSeconds(v))
+	}
+}
+
+// text takes one word.
+func text(set func(*builder, string)) reader { return limited(math.MaxInt32, set) }
+
+// limited takes one word of at most so many bytes.
+func limited(most int, set func(*builder, string)) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		word, ok := b.value(k, n)
+		if !ok {
+			return nil
+		}
+		if len(word) > most {
+			b.err(n.ArgPos(0), RuleOutOfRange, "'"+clip(word)+"' is longer than "+strconv.Itoa(most)+" bytes; it is ignored", "")
+			return nil
+		}
+		set(b, word)
+		return same(k, n, word)
+	}
+}
+
+// optional takes one word or none.
+func optional(set func(*builder, string)) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		b.extra(n, 1)
+		set(b, n.Arg(0))
+		if len(n.Args) == 0 {
+			return same(k, n)
+		}
+		return same(k, n, n.Args[0].Text)
+	}
+}
+
+// oneOf takes one of these words.
+func oneOf(words []string, set func(*builder, string)) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		word, ok := b.value(k, n)
+		if !ok {
+			return nil
+		}
+		if slices.Contains(words, word) {
+			set(b, word)
+			return same(k, n, word)
+		}
+		b.err(n.ArgPos(0), RuleBadWord, "'"+n.Keyword+"' does not know '"+clip(word)+"'; it is ignored", strings.Join(words, " or "))
+		return nil
+	}
+}
+
+// kept keeps a statement as it is, for what is checked elsewhere or has no effect.
+func kept(_ *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	c := syntax.Statement(same(k, n).Keyword+" "+n.Raw, n.Pos)
+	return c
+}
+
+func clamp[T cmp.Ordered](v, lo, hi T) T { return min(max(v, lo), hi) }
