@@ -30,6 +30,9 @@ const (
 	trapAge = 10 * time.Minute
 )
 
+// maxOutcomes is how many outcomes of notifications may wait for Publish.
+const maxOutcomes = 4096
+
 // Source gives the ledger's Views.
 type Source interface {
 	// View is the newest View; nil or empty before the first event.
@@ -49,8 +52,8 @@ type Options struct {
 	Always bool
 	// ConflictTraps sends vigilConflictChange, where enable_traps is set.
 	ConflictTraps bool
-	// Publish takes notify.sent and notify.failed; it stamps Epoch, Seq, At, Wall
-	// and Origin, and does not block. May be nil.
+	// Publish takes notify.sent and notify.failed and stamps Epoch, Seq, At, Wall
+	// and Origin. It may block: it is called from a goroutine of its own. May be nil.
 	Publish func(event.Event)
 	// Notice is told what becomes of the session with the master; it does not
 	// block. May be nil.
@@ -66,6 +69,9 @@ type Stats struct {
 	// Builds counts Views rendered; BuildErrors the ones that could not be,
 	// each a mistake of ours.
 	Builds, BuildErrors uint64
+	// Unpublished counts outcomes of notifications that found no room to wait
+	// for Publish.
+	Unpublished uint64
 	// Session is the state and the counters of the session with the master;
 	// they start anew when a reload turns SNMP off and on.
 	Session agentx.Stats
@@ -82,25 +88,39 @@ type Agent struct {
 	client *agentx.Client // nil while nothing is served
 	fault  error          // why no client could be made
 
-	changed chan struct{} // client is another one
+	changed  chan struct{}    // client is another one
+	outcomes chan event.Event // what Publish is to be told
 
 	build               sync.Mutex
 	view                *ledger.View
 	snap                *agentx.Snapshot
 	refreshed           time.Time
 	builds, buildErrors atomic.Uint64
+	unpublished         atomic.Uint64
 }
 
 // New returns an Agent that serves nothing until Run; notifications are kept
 // until then.
 func New(opts Options, src Source) *Agent {
-	return &Agent{opts: opts, src: src, book: newBook(opts.ConflictTraps), changed: make(chan struct{}, 1)}
+	return &Agent{
+		opts: opts, src: src, book: newBook(opts.ConflictTraps),
+		changed: make(chan struct{}, 1), outcomes: make(chan event.Event, maxOutcomes),
+	}
 }
 
 // Run keeps a session with the master agent for as long as the configuration
 // asks for one. It ends with ctx and returns nil then; another error means that
 // the Options are not usable.
 func (a *Agent) Run(ctx context.Context) error {
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		a.publish(stop)
+	}()
+	defer func() {
+		close(stop)
+		<-stopped
+	}()
 	a.consider(a.src.View())
 	for {
 		client, err := a.current()
@@ -252,7 +272,25 @@ func (a *Agent) send(client *agentx.Client, n agentx.Notification, e event.Event
 	}
 }
 
-// report publishes what became of a notification.
+// publish hands over outcomes until stop is closed and none is left.
+func (a *Agent) publish(stop <-chan struct{}) {
+	for {
+		select {
+		case e := <-a.outcomes:
+			a.opts.Publish(e)
+			continue
+		default:
+		}
+		select {
+		case e := <-a.outcomes:
+			a.opts.Publish(e)
+		case <-stop:
+			return
+		}
+	}
+}
+
+// report notes what became of a notification, to be published.
 func (a *Agent) report(e *event.Event, took time.Duration, err error) {
 	if a.opts.Publish == nil {
 		return
@@ -265,7 +303,11 @@ func (a *Agent) report(e *event.Event, took time.Duration, err error) {
 		out.Kind, out.Reason = event.NotifyFailed, reason(err)
 		out.Detail = err.Error()[:min(len(err.Error()), event.DetailMax)]
 	}
-	a.opts.Publish(out)
+	select {
+	case a.outcomes <- out:
+	default:
+		a.unpublished.Add(1)
+	}
 }
 
 // reason is the word for why a notification was given up.
@@ -294,9 +336,16 @@ func (a *Agent) Flush(ctx context.Context) error {
 	return client.Flush(ctx)
 }
 
+// Holding says whether notifications are on their way to a master that is
+// there, or their outcomes to Publish: then the end of the role may wait a while.
+func (a *Agent) Holding() bool {
+	s := a.Stats()
+	return s.Session.Connected && s.Session.NotifyQueued > 0 || len(a.outcomes) > 0
+}
+
 // Stats returns the counters now. It never blocks on the master.
 func (a *Agent) Stats() Stats {
-	s := Stats{Builds: a.builds.Load(), BuildErrors: a.buildErrors.Load()}
+	s := Stats{Builds: a.builds.Load(), BuildErrors: a.buildErrors.Load(), Unpublished: a.unpublished.Load()}
 	if client, _ := a.current(); client != nil { //nolint:errcheck // Run reports it
 		s.Serving, s.Session = true, client.Stats()
 	}

@@ -171,6 +171,10 @@ func TestNotificationsWithoutAMaster(t *testing.T) {
 		if !time.Now().Equal(began) {
 			t.Error("Events waited")
 		}
+		synctest.Wait()
+		if a.Holding() {
+			t.Error("what has no master holds up the end")
+		}
 		if got := out.words(); len(got) < 900 || got[1] != "notify.failed snmp_trap overflow" {
 			t.Errorf("%d published, among them %q", len(got), got[:2])
 		}
@@ -178,6 +182,37 @@ func TestNotificationsWithoutAMaster(t *testing.T) {
 		<-ended
 		if got := out.words(); len(got) != 2001 || got[2000] != "notify.failed snmp_trap unreachable" {
 			t.Errorf("%d published, the last %q", len(got), got[len(got)-1])
+		}
+	})
+}
+
+// A slow Publish keeps nobody waiting: what finds no room is counted.
+func TestOutcomesWaitForPublish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		published := 0
+		v := asked(waiting())
+		a := New(Options{Dial: nobody, Publish: func(event.Event) {
+			<-release
+			published++
+		}}, &source{view: v})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- a.Run(ctx) }()
+		for i := range 6000 {
+			a.Events(v, []event.Event{moved(uint64(i+1), "three", event.Fault, []event.State{event.Backup, event.Master}[i%2], event.Interface)})
+		}
+		synctest.Wait()
+		if n := a.Stats().Unpublished; n == 0 || !a.Holding() {
+			t.Errorf("%d found no room, holding %v", n, a.Holding())
+		}
+		close(release)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if n := int(a.Stats().Unpublished); published+n != 6000 {
+			t.Errorf("%d published and %d not", published, n)
 		}
 	})
 }
