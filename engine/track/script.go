@@ -155,12 +155,18 @@ func (c *ScriptSettings) command() *proc.Command {
 		ParentDeath: syscall.SIGTERM,
 	}
 	if c.Shell {
-		cmd.Path, cmd.Args = "/bin/sh", []string{"/bin/sh", "-c", strings.Join(c.Argv, " ")}
+		cmd.Path, cmd.Args = Shell(c.Argv)
 	}
 	if int(c.UID) == os.Geteuid() && int(c.GID) == os.Getegid() {
 		cmd.Credential = nil
 	}
 	return cmd
+}
+
+// Shell makes a command line for the shell of one that is no executable file
+// (compat).
+func Shell(argv []string) (path string, args []string) {
+	return "/bin/sh", []string{"/bin/sh", "-c", strings.Join(argv, " ")}
 }
 
 // Environment is what scripts inherit: all of ours but the variables that

@@ -147,7 +147,10 @@ func (p *Loop) settled() {
 	p.trying = nil
 	old := p.gen
 	p.gen = t.gen
-	p.ledger.Rows(p.gen.Rows)
+	if p.gen.Rows != nil {
+		p.gen.rows = p.gen.Rows(p.gen.Number)
+	}
+	p.ledger.Rows(p.gen.rows)
 	if p.gen.Apply != nil {
 		p.gen.Apply()
 	}

@@ -26,8 +26,8 @@ type Generation struct {
 	Image []byte
 	// Body is what the roles need beside it: the options of the command line.
 	Body json.RawMessage
-	// Rows describe it.
-	Rows []event.Row
+	// Rows describe it, under the number it was given.
+	Rows func(number int) []event.Row
 	// Track is what the parent watches for the vrrp role.
 	Track track.Settings
 	// Adverts are the advertisement intervals by instance: how soon a lost
@@ -43,6 +43,7 @@ type Generation struct {
 	Apply func()
 
 	image *os.File
+	rows  []event.Row
 }
 
 // seal puts the image into a memory file that nobody can change.

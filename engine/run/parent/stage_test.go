@@ -180,9 +180,11 @@ func (s *stage) note(what string) {
 func (s *stage) generation() *Generation {
 	return &Generation{
 		Name: "keepalived.conf", Image: []byte("# text"), Roles: []event.Role{event.RoleVRRP, event.RoleObserve},
-		Rows: []event.Row{{Instance: &event.InstanceRow{
-			Subject: event.Subject{Kind: event.SubjectInstance, Name: "VI_1", Family: 4, VRID: 51}, Index: 1,
-		}}},
+		Rows: func(int) []event.Row {
+			return []event.Row{{Instance: &event.InstanceRow{
+				Subject: event.Subject{Kind: event.SubjectInstance, Name: "VI_1", Family: 4, VRID: 51}, Index: 1,
+			}}}
+		},
 		Adverts: map[string]time.Duration{"VI_1": time.Second},
 	}
 }

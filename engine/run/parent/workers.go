@@ -192,7 +192,7 @@ func (p *Loop) commit(w *worker) {
 			p.retell(w)
 		}
 	case event.RoleObserve:
-		w.run.Link.Send(ipc.Frame{Type: ipc.Rows, Gen: p.gen.Number, Rows: p.gen.Rows, Final: true})
+		w.run.Link.Send(ipc.Frame{Type: ipc.Rows, Gen: p.gen.Number, Rows: p.gen.rows, Final: true})
 		w.run.Link.Send(f)
 		if fresh {
 			p.replay(w)

@@ -1,0 +1,239 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/notify"
+	"github.com/vigild/vigild/engine/run/parent"
+	"github.com/vigild/vigild/engine/run/role"
+	"github.com/vigild/vigild/engine/vrrp"
+)
+
+// shared is what the workers need beside the configuration: what came from the
+// command line and from vigil.yaml. It is the Options of a Preparation.
+type shared struct {
+	KeepAddresses bool `json:"keep_addresses,omitempty"`
+	ReleaseVIPs   bool `json:"release_vips,omitempty"`
+	// SNMP is -x; Started is when the parent started, in nanoseconds since the
+	// Unix epoch.
+	SNMP    bool            `json:"snmp,omitempty"`
+	Started int64           `json:"started"`
+	Observe *config.Observe `json:"observe"`
+	// SMTP and Webhooks are complete: what they need of files is read.
+	SMTP     notify.SMTPSettings      `json:"smtp"`
+	Webhooks []notify.WebhookSettings `json:"webhooks,omitempty"`
+}
+
+// language is how the configuration's text is to be read.
+func language(o *options) syntax.Options {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "/"
+	}
+	l := syntax.Options{FS: syntax.Disk{}, Dir: dir, ConfigID: configID(o), Environ: os.LookupEnv, Random: random}
+	if o.AllConfig {
+		l.Check = syntax.CheckAll
+	}
+	return l
+}
+
+// configID is -i, else the node name up to its first dot (compat).
+func configID(o *options) string {
+	if o.ConfigID != "" {
+		return o.ConfigID
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	for i := range len(name) {
+		if name[i] == '.' {
+			return name[:i]
+		}
+	}
+	return name
+}
+
+func random(lo, hi uint32) uint32 {
+	var b [8]byte
+	rand.Read(b[:]) // never fails, says crypto/rand
+	return lo + uint32(binary.NativeEndian.Uint64(b[:])%(uint64(hi)-uint64(lo)+1))
+}
+
+// badConfig is a configuration that cannot be run, with keepalived's exit status.
+type badConfig struct {
+	status   int
+	problems []syntax.Problem
+}
+
+func (e *badConfig) Error() string {
+	for _, p := range e.problems {
+		if p.Class == syntax.Fatal {
+			return p.String()
+		}
+	}
+	return "the configuration cannot be run"
+}
+
+// loaded is a configuration from its files.
+type loaded struct {
+	conf    *config.Config
+	image   []byte
+	observe *config.Observe
+}
+
+// load reads the configuration and the settings from their files. All problems
+// are complained about, whether it can be run or not.
+func load(o *options, complain func(syntax.Problem)) (*loaded, error) {
+	l := &loaded{}
+	var found []syntax.Problem
+	l.conf, l.image, found = config.Load(o.File, language(o), config.Machine(false))
+	for _, p := range found {
+		complain(p)
+	}
+	if status := config.RunExit(found); status != 0 {
+		return nil, &badConfig{status, found}
+	}
+	var err error
+	if l.observe, err = config.LoadObserve(config.ObserveFrom{File: o.Settings, Environ: environ()}); err != nil {
+		return nil, err
+	}
+	if o.ControlSocket != "" {
+		l.observe.Control.Socket = o.ControlSocket
+	}
+	// The command line before keepalived.conf before vigil.yaml.
+	for _, master := range []string{o.SNMPSocket, l.conf.Global.SNMP.Socket} {
+		if master != "" {
+			l.observe.SNMP.Master = master
+			break
+		}
+	}
+	return l, l.observe.Apply(&l.conf.Notify, l.conf.Global.RouterID)
+}
+
+// environ is the environment of the settings. What else begins like them is
+// made for scripts.
+func environ() []string {
+	var out []string
+	for _, v := range os.Environ() {
+		if strings.HasPrefix(v, "VIGIL_") {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// statusOf is the exit status for a configuration that could not be loaded.
+func statusOf(err error) int {
+	if bad, ok := errors.AsType[*badConfig](err); ok {
+		return bad.status
+	}
+	return parent.ExitFatal
+}
+
+// configTest is -t: it reports every problem and returns keepalived's status.
+func configTest(o *options, complaints io.Writer) int {
+	if o.TestLog != "" {
+		f, err := os.OpenFile(o.TestLog, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+		if err != nil {
+			fmt.Fprintln(complaints, err)
+			return config.ExitFatal
+		}
+		defer f.Close()
+		complaints = f
+	}
+	_, _, found := config.Load(o.File, language(o), config.Machine(true))
+	for _, p := range found {
+		fmt.Fprintln(complaints, p)
+	}
+	status := config.TestExit(found)
+	if status == config.ExitOK && len(o.Invalid) > 0 {
+		return config.ExitFaulty
+	}
+	return status
+}
+
+// generation makes what the parent needs of a configuration.
+func generation(o *options, l *loaded, started time.Time) (*parent.Generation, error) {
+	c := l.conf
+	body, err := json.Marshal(shared{
+		KeepAddresses: o.KeepVRRP, ReleaseVIPs: o.ReleaseVIPs, SNMP: o.SNMP, Started: started.UnixNano(),
+		Observe: l.observe, SMTP: c.Notify.SMTP, Webhooks: c.Notify.Webhooks,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("options of the roles: %w", err)
+	}
+	g := &parent.Generation{
+		Name: o.File, Image: l.image, Body: body, Track: c.Track,
+		Adverts: map[string]time.Duration{}, Roles: roles(o, c), Launch: c,
+		Rows: func(number int) []event.Row {
+			return c.Rows(config.RowsOf{Version: version, Generation: number, Index: interfaceIndex})
+		},
+	}
+	for i := range c.VRRP.Instances {
+		in := &c.VRRP.Instances[i]
+		g.Adverts[in.Name] = in.AdvertInterval
+	}
+	return g, nil
+}
+
+func interfaceIndex(name string) int {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return 0
+	}
+	return i.Index
+}
+
+// roles are the workers that a configuration needs (compat: a worker that has
+// nothing to do is not started unless --all says so; -P and -C choose).
+func roles(o *options, c *config.Config) []event.Role {
+	var out []event.Role
+	v := &c.VRRP
+	has := len(v.Instances)+len(v.StaticAddresses)+len(v.StaticRoutes)+len(v.StaticRules) > 0
+	if (has || o.All) && (o.VRRP || !o.Check) {
+		out = append(out, event.RoleVRRP)
+	}
+	return append(out, event.RoleObserve)
+}
+
+// reparse is how a worker reads a generation: the same bytes, the same parser.
+func reparse(p *role.Prepared) (*config.Config, *shared, error) {
+	s := &shared{}
+	if len(p.Options) > 0 {
+		if err := json.Unmarshal(p.Options, s); err != nil {
+			return nil, nil, fmt.Errorf("options of the roles: %w", err)
+		}
+	}
+	c, found := config.Parse(p.Image, config.Machine(false))
+	if status := config.RunExit(found); status != 0 {
+		return nil, nil, &badConfig{status, found}
+	}
+	return c, s, nil
+}
+
+// vrrpSettings is what the vrrp role needs of a generation.
+func vrrpSettings(p *role.Prepared) (*vrrp.Settings, error) {
+	c, s, err := reparse(p)
+	if err != nil {
+		return nil, err
+	}
+	c.VRRP.KeepAddresses = c.VRRP.KeepAddresses || s.KeepAddresses
+	c.VRRP.ReleaseVIPs = c.VRRP.ReleaseVIPs || s.ReleaseVIPs
+	return &c.VRRP, nil
+}

@@ -1,0 +1,109 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/run/parent"
+	"github.com/vigild/vigild/engine/sys/proc"
+)
+
+// The accounts that workers run as: the first that exists. The vrrp role has
+// another than the observe role, so that whoever takes over the one that talks
+// to strangers cannot send a signal to the one that holds the addresses.
+func accounts(r event.Role) []string {
+	if r == event.RoleVRRP {
+		return []string{"vigild-vrrp", "daemon", "nobody"}
+	}
+	return []string{"vigild", "nobody"}
+}
+
+func credential(r event.Role) *proc.Credential {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	for _, name := range accounts(r) {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
+		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
+		if err1 == nil && err2 == nil && uid != 0 {
+			return &proc.Credential{UID: uint32(uid), GID: uint32(gid)}
+		}
+	}
+	return nil
+}
+
+// Real-time priority of the vrrp role unless vrrp_rt_priority says otherwise,
+// and the processor time in microseconds that one of its threads may take
+// without a pause before the kernel ends it: a guard against our own mistakes.
+const (
+	rtPriority = 50
+	rtLimit    = 4_000_000
+)
+
+// slack is how late the kernel may end the sleeps of threads that do not care.
+const slack = 10 * time.Millisecond
+
+// processes starts the workers as processes of this binary.
+func processes() *parent.Processes {
+	return &parent.Processes{Command: func(r event.Role, g *parent.Generation) (*proc.Command, error) {
+		c := g.Launch.(*config.Config)
+		cmd := &proc.Command{
+			Path: "/proc/self/exe", Args: []string{"vigild", "--role=" + r.String()}, Env: os.Environ(), Dir: "/",
+			Stderr: os.Stderr, Credential: credential(r),
+		}
+		name := "vigild"
+		switch {
+		case r == event.RoleVRRP:
+			p := &c.Global.Processes.VRRP
+			if p.Name != "" {
+				name = p.Name
+			}
+			cmd.Capabilities = vrrpCapabilities()
+			cmd.Schedule = proc.Schedule{Nice: p.Nice, CPUs: p.CPUs, Slack: slack}
+			cmd.Env = append(cmd.Env, markRealTime+"="+realTime(p))
+			cmd.Limits = []proc.Limit{{Resource: unix.RLIMIT_MEMLOCK, Soft: proc.Unlimited, Hard: proc.Unlimited}}
+		case cmd.Credential != nil:
+			// To empty the bounding set, and then given up like the rest.
+			cmd.Capabilities = []uintptr{unix.CAP_SETPCAP}
+		}
+		cmd.Env = append(cmd.Env, markName+"="+name)
+		if r == event.RoleObserve {
+			cmd.ParentDeath = syscall.SIGKILL
+		}
+		return cmd, nil
+	}}
+}
+
+// realTime is the real-time priority of a role and its limit; a nice value
+// alone says that no real time is wanted.
+func realTime(p *config.Process) string {
+	priority, limit := rtPriority, uint64(rtLimit)
+	if p.RealTime > 0 {
+		priority = p.RealTime
+	} else if p.Nice != 0 {
+		priority = 0
+	}
+	if p.RTTime > 0 {
+		limit = p.RTTime
+	}
+	return strconv.Itoa(priority) + "," + strconv.FormatUint(limit, 10)
+}
+
+// goroutines runs the workers in this process.
+func goroutines() parent.Goroutines {
+	return parent.Goroutines{event.RoleVRRP: vrrpGoroutine, event.RoleObserve: observeGoroutine}
+}

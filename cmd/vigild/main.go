@@ -1,0 +1,66 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command vigild keeps virtual addresses alive and can say of every transition
+// what happened and why. It takes the configuration and the command line of
+// keepalived.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/vigild/vigild/engine/run/parent"
+)
+
+// version is set when vigild is built.
+var version = "devel"
+
+func main() { os.Exit(start(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// start reads the command line and does what it asks for. It returns the exit
+// status.
+func start(args []string, out, complaints io.Writer) int {
+	o := newOptions()
+	table := commandLine()
+	words, err := getopt(table, o, args)
+	if err != nil {
+		fmt.Fprintln(complaints, err)
+		return parent.ExitFatal
+	}
+	for _, w := range o.Invalid {
+		// compat: said, and then done without.
+		fmt.Fprintln(complaints, w)
+	}
+	switch {
+	case o.Role != "":
+		return work(o.Role, complaints)
+	case o.Help:
+		fmt.Fprint(out, "Usage: vigild [OPTION...]\n"+usage(table))
+		return 0
+	case o.Version:
+		fmt.Fprintf(out, "vigild %s\nKeeps keepalived's configuration, command line and wire formats.\n", version)
+		return 0
+	case o.Signum != "":
+		n, ok := signums()[o.Signum]
+		if !ok {
+			fmt.Fprintf(complaints, "Unknown sigfunc %s\n", o.Signum)
+			return parent.ExitFatal
+		}
+		fmt.Fprintln(out, n)
+		return 0
+	case o.Genhash:
+		fmt.Fprintln(complaints, "genhash is a program of its own")
+		return parent.ExitFatal
+	}
+	if len(words) > 0 {
+		// compat: said, and then done without.
+		fmt.Fprintf(complaints, "Unexpected argument(s): %s\n", strings.Join(words, " "))
+	}
+	if o.ConfigTest {
+		return configTest(o, complaints)
+	}
+	return daemon(o, complaints)
+}

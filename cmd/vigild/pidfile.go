@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/engine/event"
+)
+
+// runDir is where pid files are unless the command line says otherwise (compat).
+const runDir = "/run"
+
+// errRunning is a second copy.
+var errRunning = errors.New("daemon is already running")
+
+// pidFile is a file with a pid in it, locked as long as its owner lives.
+type pidFile struct {
+	path string
+	file *os.File
+}
+
+// lockPID makes a pid file and locks it. errRunning says that somebody has.
+func lockPID(path string) (*pidFile, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("pid file: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = errRunning
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("pid file %s: %w", path, err)
+	}
+	return &pidFile{path, f}, nil
+}
+
+// write puts a pid in.
+func (p *pidFile) write(pid int) error {
+	text := strconv.Itoa(pid) + "\n"
+	if err := p.file.Truncate(int64(len(text))); err != nil {
+		return fmt.Errorf("pid file: %w", err)
+	}
+	if _, err := p.file.WriteAt([]byte(text), 0); err != nil {
+		return fmt.Errorf("pid file: %w", err)
+	}
+	return nil
+}
+
+// remove takes the file away and unlocks it.
+func (p *pidFile) remove() {
+	// Nothing can be done about a file that somebody else took away.
+	_ = os.Remove(p.path)
+	p.file.Close()
+}
+
+// pidPaths are the places of the pid files (compat: beside each other in /run,
+// or in a folder with names of their own when there may be several daemons).
+func pidPaths(o *options, g *config.Global) map[event.Role]string {
+	dir, suffix := runDir, ""
+	namespace := o.Namespace
+	if namespace == "" {
+		namespace = g.NetNamespace
+	}
+	if g.Instance != "" || namespace != "" || g.UsePidDir {
+		dir = filepath.Join(runDir, "keepalived")
+		for _, part := range []string{namespace, g.Instance} {
+			if part != "" {
+				suffix += "_" + strings.ReplaceAll(part, "/", "_")
+			}
+		}
+	}
+	out := map[event.Role]string{
+		event.RoleParent:  filepath.Join(dir, "keepalived"+suffix+".pid"),
+		event.RoleVRRP:    filepath.Join(dir, "vrrp"+suffix+".pid"),
+		event.RoleCheck:   filepath.Join(dir, "checkers"+suffix+".pid"),
+		event.RoleObserve: filepath.Join(dir, "vigild-observe"+suffix+".pid"),
+	}
+	for r, given := range map[event.Role]string{event.RoleParent: o.PID, event.RoleVRRP: o.VRRPPID, event.RoleCheck: o.CheckersPID} {
+		if given != "" {
+			out[r] = given
+		}
+	}
+	if o.PID != "" {
+		// Whoever gave the parent's file a place of its own runs several.
+		out[event.RoleObserve] = strings.TrimSuffix(o.PID, ".pid") + "-observe.pid"
+	}
+	return out
+}
+
+// pidFiles are those of the workers, which the parent writes.
+type pidFiles struct {
+	paths map[event.Role]string
+	open  map[event.Role]*pidFile
+	fail  func(error)
+}
+
+// started notes a worker's pid.
+func (p *pidFiles) started(r event.Role, pid int) {
+	path := p.paths[r]
+	if path == "" || pid == 0 {
+		return
+	}
+	f := p.open[r]
+	var err error
+	if f == nil {
+		if f, err = lockPID(path); err == nil {
+			p.open[r] = f
+		}
+	}
+	if err == nil {
+		err = f.write(pid)
+	}
+	if err != nil {
+		p.fail(err)
+	}
+}
+
+func (p *pidFiles) remove() {
+	for _, f := range p.open {
+		f.remove()
+	}
+}

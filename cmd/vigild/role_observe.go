@@ -1,0 +1,279 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vigild/vigild/collector"
+	"github.com/vigild/vigild/collector/trace"
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/explain"
+	"github.com/vigild/vigild/engine/ipc"
+	"github.com/vigild/vigild/engine/notify"
+	"github.com/vigild/vigild/engine/run/observe"
+	"github.com/vigild/vigild/engine/run/role"
+	"github.com/vigild/vigild/engine/sys/proc"
+	"github.com/vigild/vigild/snmp"
+)
+
+// observeProcess is the observe role as a process of its own: it keeps no
+// capability.
+func observeProcess(ctx context.Context, link *ipc.Link) error {
+	var denied []error
+	if err := proc.Confine(); err != nil {
+		denied = append(denied, err)
+	}
+	return serveObserve(ctx, link, denied)
+}
+
+// observeGoroutine is the observe role under --single.
+func observeGoroutine(ctx context.Context, link *ipc.Link) error { return serveObserve(ctx, link, nil) }
+
+func serveObserve(ctx context.Context, link *ipc.Link, denied []error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := &watcher{ctx: ctx, said: make(chan event.Event, saidMax), log: slog.New(slog.NewTextHandler(os.Stderr, nil)), serving: map[string]context.CancelFunc{}}
+	w.role = observe.New(link, observe.Options{
+		Clock: role.SystemClock(), Prepare: w.prepare, Said: w.said, Settle: w.settle,
+	})
+	for _, err := range denied {
+		w.said <- event.Event{
+			Kind: event.PrivilegeDenied, Subject: event.Subject{Kind: event.SubjectWorker, Name: event.RoleObserve.String()},
+			Reason: event.FailPermission, Detail: err.Error(),
+		}
+	}
+	defer w.servers.Wait()
+	defer cancel()
+	return w.role.Run(ctx)
+}
+
+// watcher is the observe role with everything that it is wired to. Its exits
+// are made at the first generation and changed at later ones.
+type watcher struct {
+	ctx  context.Context //nolint:containedctx // the life of the role
+	role *observe.Role
+	said chan event.Event
+	log  *slog.Logger
+
+	metrics *collector.Collector
+	pages   http.Handler
+	agent   *snmp.Agent
+	mailer  *notify.Mailer
+	hooks   *notify.Webhooks
+	traces  *trace.Exporter
+
+	servers sync.WaitGroup
+	// serving ends the server of each listener, by its name.
+	serving map[string]context.CancelFunc
+	agentUp func()
+}
+
+// publish hands an event of an exit to the loop. An exit calls it from a
+// goroutine of its own, never from within Events.
+func (w *watcher) publish(e event.Event) {
+	select {
+	case w.said <- e:
+	case <-w.ctx.Done():
+	}
+}
+
+// prepare makes a generation ready without disturbing the one in force.
+func (w *watcher) prepare(p *role.Prepared) (func() []role.Reader, error) {
+	c, s, err := reparse(p)
+	if err != nil {
+		closeFiles(p.Files)
+		return nil, err
+	}
+	c.Notify.SMTP, c.Notify.Webhooks = s.SMTP, s.Webhooks
+	if err = collector.ValidateWeb(s.Observe.Web.ConfigFile); err == nil {
+		if w.metrics == nil {
+			err = w.build(s, &c.Notify)
+		} else {
+			err = w.rehearse(&c.Notify)
+		}
+	}
+	if err != nil {
+		closeFiles(p.Files)
+		return nil, err
+	}
+	return func() []role.Reader {
+		// What can be wrong with them was found above.
+		if err := errors.Join(w.mailer.Configure(&c.Notify), w.hooks.Configure(&c.Notify)); err != nil {
+			w.log.Error("notifiers", "error", err)
+		}
+		w.serve(p.Files, s.Observe.Web.ConfigFile)
+		if w.agentUp == nil {
+			ctx, cancel := context.WithCancel(w.ctx)
+			w.agentUp = cancel
+			w.servers.Go(func() {
+				if err := w.agent.Run(ctx); err != nil {
+					w.log.Error("snmp", "error", err)
+				}
+			})
+		}
+		return w.readers()
+	}, nil
+}
+
+// rehearse finds out whether notifiers could work with these settings.
+func (w *watcher) rehearse(s *notify.Settings) error {
+	o := notify.Options{}
+	m, err := notify.NewMailer(s, o)
+	if err != nil {
+		return err
+	}
+	h, err := notify.NewWebhooks(s, o)
+	ended, cancel := context.WithCancel(w.ctx)
+	cancel()
+	m.Close(ended)
+	if h != nil {
+		h.Close(ended)
+	}
+	return err
+}
+
+// build makes the exits.
+func (w *watcher) build(s *shared, n *notify.Settings) error {
+	o := notify.Options{Publish: w.publish, Sentence: explain.Sentence, Version: version}
+	mailer, err := notify.NewMailer(n, o)
+	if err != nil {
+		return err
+	}
+	hooks, err := notify.NewWebhooks(n, o)
+	if err != nil {
+		return err
+	}
+	traces, err := trace.New(w.ctx, s.tracing())
+	if err != nil {
+		return err
+	}
+	w.mailer, w.hooks, w.traces = mailer, hooks, traces
+	w.agent = snmp.New(snmp.Options{Dial: w.dial, Always: s.SNMP || s.Observe.SNMP.Enabled, Publish: w.publish}, w.role)
+	metrics, err := collector.New(collector.Options{
+		Build: collector.Build{Version: version}, Started: time.Unix(0, s.Started), Channels: w.channels, OTLP: w.otlp,
+		SNMP: w.snmp,
+	}, w.role)
+	if err != nil {
+		return err
+	}
+	w.metrics = metrics
+	w.pages, err = w.metrics.Handler(collector.WebOptions{Logger: w.log})
+	return err
+}
+
+// tracing is where traces go.
+func (s *shared) tracing() trace.Options {
+	o := &s.Observe.OTLP
+	t := trace.Options{
+		Endpoint: o.Endpoint, Protocol: o.Protocol, Headers: o.Headers, Version: version, Sentence: explain.Sentence,
+		URLs: map[string]string{}, MailServer: s.SMTP.Server,
+	}
+	if o.Endpoint == "" {
+		t.Protocol = "" // then the environment decides both
+	}
+	for i := range s.Webhooks {
+		t.URLs[s.Webhooks[i].Name] = s.Webhooks[i].URL
+	}
+	return t
+}
+
+func (w *watcher) readers() []role.Reader {
+	return []role.Reader{
+		w.traces, w.agent,
+		held{tellers(w.mailer.Events), func() bool { return w.mailer.Stats().Length > 0 }},
+		held{tellers(w.hooks.Events), func() bool {
+			for _, s := range w.hooks.Stats() {
+				if s.Length > 0 {
+					return true
+				}
+			}
+			return false
+		}},
+	}
+}
+
+// held is an exit that works on events for some time.
+type held struct {
+	role.Reader
+	waiting func() bool
+}
+
+func (h held) Holding() bool { return h.waiting() }
+
+// serve answers on the listeners of a generation.
+func (w *watcher) serve(files map[string]*os.File, webConfig string) {
+	for name, stop := range w.serving {
+		if files[name] == nil {
+			stop()
+			delete(w.serving, name)
+		}
+	}
+	for name, f := range files {
+		if w.serving[name] != nil {
+			f.Close()
+			continue
+		}
+		l, err := net.FileListener(f)
+		f.Close()
+		if err != nil {
+			w.log.Error("listen", "name", name, "error", err)
+			continue
+		}
+		ctx, cancel := context.WithCancel(w.ctx)
+		w.serving[name] = cancel
+		pages, web := w.pages, webConfig
+		if strings.HasPrefix(name, serveControl) {
+			web = "" // who may come in is said by the mode of the socket
+		}
+		w.servers.Go(func() {
+			if err := collector.Serve(ctx, []net.Listener{l}, pages, web, w.log); err != nil {
+				w.log.Error("serve", "name", name, "error", err)
+			}
+		})
+	}
+}
+
+// dial gets a connection to the AgentX master from the parent.
+func (w *watcher) dial(ctx context.Context) (net.Conn, error) {
+	_, files, err := w.role.Call(ctx, commandDial, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) != 1 {
+		return nil, fmt.Errorf("the parent passed %d connections", len(files))
+	}
+	return adopted(files[0])
+}
+
+// settle gives every exit its time at the end, all at once.
+func (w *watcher) settle(ctx context.Context) {
+	if w.metrics == nil {
+		return
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { w.mailer.Close(ctx) })
+	wg.Go(func() { w.hooks.Close(ctx) })
+	wg.Go(func() { w.traces.Shutdown(ctx) })
+	wg.Go(func() {
+		// Traps that were not delivered are in its counters.
+		_ = w.agent.Flush(ctx)
+	})
+	wg.Wait()
+}
+
+func closeFiles(files map[string]*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}

@@ -1,0 +1,234 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/run/parent"
+	"github.com/vigild/vigild/engine/run/role"
+	"github.com/vigild/vigild/engine/track"
+)
+
+// director is the parent role with everything that it is wired to.
+type director struct {
+	o       *options
+	log     *slog.Logger
+	started time.Time
+	sink    role.Reader
+	// agentx is the address of the SNMP master in force.
+	agentx    atomic.Pointer[string]
+	exits     *exits
+	listeners *listeners
+	pids      *pidFiles
+	running   func()
+}
+
+// daemon runs vigild and returns the exit status.
+func daemon(o *options, complaints io.Writer) int {
+	var found []syntax.Problem
+	l, err := load(o, func(p syntax.Problem) { found = append(found, p) })
+	if err != nil {
+		for _, p := range found {
+			fmt.Fprintln(complaints, p)
+		}
+		if _, bad := errors.AsType[*badConfig](err); !bad {
+			fmt.Fprintln(complaints, err)
+		}
+		return statusOf(err)
+	}
+	namespace := o.Namespace
+	if namespace == "" {
+		namespace = l.conf.Global.NetNamespace
+	}
+	if err := enterNamespace(namespace); err != nil {
+		fmt.Fprintln(complaints, err)
+		return parent.ExitFatal
+	}
+	running := detached()
+	if running == nil && !o.NoFork {
+		return detach(complaints)
+	}
+	d := &director{o: o, started: time.Now(), running: running}
+	return d.run(l, found, complaints)
+}
+
+// run is the life of the parent role.
+func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) int {
+	c := l.conf
+	fail := func(err error) int {
+		fmt.Fprintln(complaints, err)
+		return parent.ExitFatal
+	}
+	paths := pidPaths(d.o, &c.Global)
+	for _, p := range paths {
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			return fail(err)
+		}
+	}
+	if d.o.Umask >= 0 {
+		syscall.Umask(d.o.Umask)
+	} else {
+		syscall.Umask(int(c.Global.Umask))
+	}
+	pid, err := lockPID(paths[event.RoleParent])
+	if errors.Is(err, errRunning) {
+		fmt.Fprintln(complaints, errRunning)
+		return parent.ExitFatal
+	}
+	if err == nil {
+		err = pid.write(os.Getpid())
+	}
+	if err != nil {
+		return fail(err)
+	}
+	defer pid.remove()
+	if err := d.wire(l, found, complaints); err != nil {
+		return fail(err)
+	}
+	d.pids = &pidFiles{paths: paths, open: map[event.Role]*pidFile{}, fail: d.complain}
+	defer d.pids.remove()
+	defer d.listeners.close()
+	g, err := d.generation(l)
+	if err != nil {
+		return fail(err)
+	}
+	if d.o.DumpConf {
+		d.log.Info("configuration", "text", string(config.Print(c)))
+	}
+	status := parent.New(d.options()).Run(g)
+	close(d.exits.ended)
+	d.log.Info("stopped", "status", status)
+	return status
+}
+
+// options wires the parent's loop.
+func (d *director) options() parent.Options {
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, statsClear, jsonDump)
+	if d.o.IgnoreSigint {
+		signal.Ignore(syscall.SIGINT)
+	} else {
+		signal.Notify(signals, syscall.SIGINT)
+	}
+	signal.Ignore(syscall.SIGPIPE)
+	o := parent.Options{
+		Clock:    role.SystemClock(),
+		Launcher: processes(),
+		Load:     d.reload,
+		Watch:    func(report func(track.Report)) parent.Watcher { return track.New(report) },
+		Readers:  d.exits.readers(),
+		Said:     d.exits.said,
+		Settle:   d.exits.settle,
+		Signals:  signals,
+		Tell:     d.tell,
+		Dump:     d.dump,
+		Commands: d.commands(),
+		Started:  d.pids.started,
+
+		NoRespawn: d.o.NoRespawn,
+	}
+	if d.o.Single {
+		o.Launcher = goroutines()
+	}
+	if every, err := systemd.SdWatchdogEnabled(false); err == nil && every > 0 {
+		o.Watchdog = every / 2
+	}
+	return o
+}
+
+// Signals that keepalived takes beside those with names (compat): their
+// numbers are what its --signum says.
+const (
+	statsClear = syscall.Signal(63)
+	jsonDump   = syscall.Signal(36)
+)
+
+// reload reads the configuration anew for the loop.
+func (d *director) reload() (*parent.Generation, error) {
+	l, err := load(d.o, d.problem)
+	if err != nil {
+		return nil, err
+	}
+	return d.generation(l)
+}
+
+// generation wires a configuration.
+func (d *director) generation(l *loaded) (*parent.Generation, error) {
+	g, err := generation(d.o, l, d.started)
+	if err != nil {
+		return nil, err
+	}
+	if g.Listeners, err = d.listeners.wanted(l.observe); err != nil {
+		return nil, err
+	}
+	g.Apply = func() {
+		d.listeners.use(g.Listeners)
+		d.agentx.Store(&l.observe.SNMP.Master)
+		if err := d.exits.configure(l.conf); err != nil {
+			d.complain(err)
+		}
+	}
+	return g, nil
+}
+
+// wire builds the parent's own exits.
+func (d *director) wire(l *loaded, found []syntax.Problem, complaints io.Writer) error {
+	var err error
+	if d.log, d.sink, err = newLog(d.o, l, complaints); err != nil {
+		return err
+	}
+	d.log.Info("starting", "version", version, "pid", os.Getpid(), "file", d.o.File)
+	for _, p := range found {
+		d.problem(p)
+	}
+	d.exits, err = newExits(d.sink, l.conf)
+	if err != nil {
+		d.complain(err) // the exits that could be opened work
+	}
+	d.listeners = &listeners{}
+	return nil
+}
+
+// tell talks to the service manager, and at the first READY to whoever waits
+// for a daemon to detach.
+func (d *director) tell(state string) {
+	if d.running != nil && strings.HasPrefix(state, "READY=") {
+		d.running()
+	}
+	if _, err := systemd.SdNotify(false, state); err != nil {
+		d.log.Warn("service manager", "error", err)
+	}
+}
+
+func (d *director) complain(err error) { d.log.Error("trouble", "error", err) }
+
+// problem logs one problem of a configuration.
+func (d *director) problem(p syntax.Problem) {
+	level := slog.LevelError
+	switch p.Level {
+	case syntax.Note:
+		level = slog.LevelInfo
+	case syntax.Warning:
+		level = slog.LevelWarn
+	case syntax.Error:
+	}
+	d.log.Log(context.Background(), level, "configuration", "problem", p.String())
+}

@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/ipc"
+	"github.com/vigild/vigild/engine/run"
+	"github.com/vigild/vigild/engine/run/parent"
+	"github.com/vigild/vigild/engine/run/role"
+	"github.com/vigild/vigild/engine/sys/proc"
+)
+
+// work is a worker's process: the link to the parent is on descriptor 3.
+func work(name string, complaints io.Writer) int {
+	var r event.Role
+	if err := r.UnmarshalText([]byte(name)); err != nil {
+		fmt.Fprintln(complaints, err)
+		return parent.ExitFatal
+	}
+	link, err := role.Inherited()
+	if err != nil {
+		fmt.Fprintf(complaints, "role %s is started by vigild itself: %v\n", name, err)
+		return parent.ExitFatal
+	}
+	// The parent says when to stop; what a terminal sends to the whole group
+	// is not for us.
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	if r == event.RoleVRRP {
+		// compat: this one may be ended by itself, and is then started again.
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGTERM)
+		defer stop()
+	} else {
+		signal.Ignore(syscall.SIGTERM)
+	}
+	if given := os.Getenv(markName); given != "" {
+		// A name is not worth a complaint.
+		_ = proc.SetName(given)
+	}
+	switch r {
+	case event.RoleVRRP:
+		err = vrrpProcess(ctx, link)
+	case event.RoleObserve:
+		err = observeProcess(ctx, link)
+	case event.RoleParent, event.RoleCheck:
+		err = fmt.Errorf("role %s is no worker", name)
+	}
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
+		return 0
+	}
+	fmt.Fprintf(complaints, "role %s: %v\n", name, err)
+	if errors.Is(err, os.ErrPermission) {
+		return parent.ExitPermission
+	}
+	return exitCrash
+}
+
+// exitCrash is the status of a worker that is worth another try (compat: a
+// program error).
+const exitCrash = 70
+
+// markName carries the process name that is configured for a role.
+const markName = "_VIGIL_NAME"
+
+// vrrpProcess is the vrrp role as a process of its own.
+func vrrpProcess(ctx context.Context, link *ipc.Link) error {
+	var denied []error
+	try := func(err error) bool {
+		if err != nil {
+			denied = append(denied, err)
+		}
+		return err == nil
+	}
+	rt, rtTime := realTimeFromEnviron()
+	if rt > 0 && try(proc.SetRealTime(rt)) && rtTime > 0 {
+		try(proc.LimitRealTime(rtTime))
+	}
+	locked := try(proc.LockMemory())
+	keep := []int{unix.CAP_NET_RAW, unix.CAP_NET_ADMIN}
+	if locked && !proc.MemoryUnlimited() {
+		// It is this that lets locked memory grow.
+		keep = append(keep, unix.CAP_IPC_LOCK)
+	}
+	try(proc.Confine(keep...))
+	return run.ServeVRRP(ctx, link, run.ServeOptions{
+		Open: openVRRP, Load: vrrpSettings, Denied: denied, Locked: locked,
+	})
+}
+
+// vrrpCapabilities are what the vrrp role starts with: raw sockets, and
+// addresses, routes, sysctls and filters of the network, which it keeps; the
+// rest is for its start.
+func vrrpCapabilities() []uintptr {
+	return []uintptr{unix.CAP_NET_RAW, unix.CAP_NET_ADMIN, unix.CAP_IPC_LOCK, unix.CAP_SYS_NICE, unix.CAP_SETPCAP}
+}
+
+// markRealTime carries the real-time priority of the vrrp role and, after a
+// comma, the processor time in microseconds that it may take without a pause.
+const markRealTime = "_VIGIL_REALTIME"
+
+func realTimeFromEnviron() (priority int, limit uint64) {
+	p, l, _ := strings.Cut(os.Getenv(markRealTime), ",")
+	priority, err := strconv.Atoi(p)
+	if err != nil {
+		return 0, 0
+	}
+	limit, err = strconv.ParseUint(l, 10, 64)
+	if err != nil {
+		return priority, 0
+	}
+	return priority, limit
+}
+
+// vrrpGoroutine is the vrrp role under --single.
+func vrrpGoroutine(ctx context.Context, link *ipc.Link) error {
+	return run.ServeVRRP(ctx, link, run.ServeOptions{Open: openVRRP, Load: vrrpSettings})
+}
+
+func openVRRP(o run.VRRPOptions) (run.Router, error) { return run.NewVRRP(o) }
