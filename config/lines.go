@@ -109,35 +109,14 @@ func (b *builder) addressLine(n *syntax.Node, static bool) (a addressLine, words
 			}
 		case "peer":
 			if v, has := next(); has {
-				peer, good := b.prefix(v, w[i].Pos)
-				if good && peer.Addr().Is4() == six {
-					b.err(w[i].Pos, RuleAddressFamily, "the peer is of another family than the address; it is ignored", "")
-				} else if good {
-					a.Peer = peer
-				}
+				b.peer(&a, v, w[i].Pos)
 			}
 		case "preferred_lft":
 			if v, has := next(); has {
 				lifetime = b.lifetime(&a, v, w[i].Pos)
 			}
-		case "home":
-			a.Home = true
-		case "-nodad", "nodad":
-			a.NoDAD = true
-		case "mngtmpaddr":
-			a.ManageTempAddr = true
-		case "noprefixroute":
-			a.NoPrefixRoute = true
-		case "autojoin":
-			a.AutoJoin = true
-		case "no_track":
-			a.NoTrack = true
 		case "use_vmac":
-			if static {
-				b.err(at, RuleUnusedAddressLine, "a static address cannot have a virtual MAC address", "")
-			} else {
-				b.note(at, RuleNoEffect, "'use_vmac' is understood and has no effect: "+noVMAC, "")
-			}
+			b.addressVMAC(static, at)
 		case "track_group":
 			if v, has := next(); has {
 				if static {
@@ -147,10 +126,41 @@ func (b *builder) addressLine(n *syntax.Node, static bool) (a addressLine, words
 				}
 			}
 		default:
-			b.err(at, RuleBadWord, "an address has no option '"+clip(option)+"'; it is ignored", "dev, label, scope, brd, peer, ...")
+			if !a.mark(option) {
+				b.err(at, RuleBadWord, "an address has no option '"+clip(option)+"'; it is ignored", "dev, label, scope, brd, peer, ...")
+			}
 		}
 	}
 	return a, a.words(lifetime, group), group, true
+}
+
+// mark sets an option that has no value, if there is one of that name.
+func (a *addressLine) mark(option string) bool {
+	switch option {
+	case "home":
+		a.Home = true
+	case "-nodad", "nodad":
+		a.NoDAD = true
+	case "mngtmpaddr":
+		a.ManageTempAddr = true
+	case "noprefixroute":
+		a.NoPrefixRoute = true
+	case "autojoin":
+		a.AutoJoin = true
+	case "no_track":
+		a.NoTrack = true
+	default:
+		return false
+	}
+	return true
+}
+
+func (b *builder) addressVMAC(static bool, at syntax.Pos) {
+	if static {
+		b.err(at, RuleUnusedAddressLine, "a static address cannot have a virtual MAC address", "")
+		return
+	}
+	b.note(at, RuleNoEffect, "'use_vmac' is understood and has no effect: "+noVMAC, "")
 }
 
 func (b *builder) onlyIPv4(six bool, option string, at syntax.Pos) bool {
@@ -158,6 +168,15 @@ func (b *builder) onlyIPv4(six bool, option string, at syntax.Pos) bool {
 		b.err(at, RuleAddressFamily, "an IPv6 address takes no "+option+"; it is ignored", "")
 	}
 	return !six
+}
+
+func (b *builder) peer(a *addressLine, v string, at syntax.Pos) {
+	peer, ok := b.prefix(v, at)
+	if ok && peer.Addr().Is4() != a.Prefix.Addr().Is4() {
+		b.err(at, RuleAddressFamily, "the peer is of another family than the address; it is ignored", "")
+	} else if ok {
+		a.Peer = peer
+	}
 }
 
 func (b *builder) scope(a *addressLine, v string, at syntax.Pos) {
@@ -315,6 +334,7 @@ func readLinkDelays(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 		if ok && b.e.Interface != nil && !b.g.dynamic {
 			if _, exists := b.e.Interface(w[0].Text); !exists {
 				b.warn(c.Pos, RuleUnknownInterface, "interface "+clip(w[0].Text)+" does not exist; its delay is ignored", "")
+				b.drop[c] = true
 				ok = false
 			}
 		}

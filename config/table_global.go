@@ -325,6 +325,7 @@ func (b *builder) readAccount(k *Keyword, n *syntax.Node, user, group *string) *
 	if b.e.Account != nil {
 		if _, err := b.e.Account(n.Arg(0), n.Arg(1)); err != nil {
 			b.err(n.ArgPos(0), RuleUnknownUser, err.Error()+"; '"+n.Keyword+"' is ignored", "")
+			b.drop[n] = true
 			return nil
 		}
 	}
