@@ -125,7 +125,7 @@ func probe(well string, checks ...func(context.Context) error) http.Handler {
 func reload(opts WebOptions) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !opts.Lifecycle || opts.Reload == nil {
-			http.Error(w, "reloading over HTTP is not enabled: set http.lifecycle to true in vigil.yaml, or send SIGHUP", http.StatusForbidden)
+			http.Error(w, "reloading over HTTP is not enabled: set web.lifecycle to true in vigil.yaml, or send SIGHUP", http.StatusForbidden)
 			return
 		}
 		if err := opts.Reload(r.Context()); err != nil {

@@ -403,17 +403,18 @@ func TestFollowersAreBounded(t *testing.T) {
 	all.Wait()
 }
 
-// slow is a client that reads nothing: its writer blocks until the deadline
+// slow is a client that reads nothing: its writer waits until the deadline
 // that the server set.
 type slow struct {
 	http.ResponseWriter
 	deadline time.Time
+	wait     func(time.Duration)
 }
 
 func (s *slow) SetWriteDeadline(t time.Time) error { s.deadline = t; return nil }
 
 func (s *slow) Write([]byte) (int, error) {
-	time.Sleep(time.Until(s.deadline))
+	s.wait(time.Until(s.deadline))
 	return 0, os.ErrDeadlineExceeded
 }
 
@@ -422,7 +423,8 @@ func TestFollowerThatDoesNotReadIsCutOff(t *testing.T) {
 		w := newWorld(Options{})
 		start := time.Now()
 		r := httptest.NewRequest("GET", "/api/v1/events?follow=1", nil)
-		w.server.ServeHTTP(&slow{ResponseWriter: httptest.NewRecorder()}, r)
+		late := &slow{ResponseWriter: httptest.NewRecorder(), wait: func(d time.Duration) { time.Sleep(d) }}
+		w.server.ServeHTTP(late, r)
 		if took := time.Since(start); took != writeTimeout {
 			t.Errorf("it was cut off after %v", took)
 		}

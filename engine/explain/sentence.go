@@ -59,7 +59,7 @@ func Sentence(e *event.Event) string {
 }
 
 func stateSentence(e *event.Event) string {
-	what := capital(e.Subject.Name)
+	what := e.Subject.Name
 	if e.Kind == event.GroupState {
 		what = "Sync group " + e.Subject.Name
 	}

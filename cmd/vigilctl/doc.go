@@ -1,0 +1,9 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command vigilctl asks a running vigild, over its control socket, what is
+// true now, what happened, and why. Its manual page is vigilctl.1.
+//
+// It imports the client of collector/api and the words of engine/explain; it
+// must never import the engine or change anything in vigild.
+package main

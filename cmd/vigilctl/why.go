@@ -1,0 +1,106 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vigild/vigild/engine/explain"
+)
+
+func (a *app) whyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "why [INSTANCE...]",
+		Short: "Explain the last transition of an instance, with its evidence and a timeline",
+		Long: "Explain the last transition of each INSTANCE: what happened and when, the cause,\n" +
+			"the evidence for it, what was done and how long it took. Without INSTANCE all are\n" +
+			"explained, the newest transition first.",
+		ValidArgsFunction: a.completeInstances,
+		RunE: func(c *cobra.Command, names []string) error {
+			ctx, cancel := context.WithTimeout(c.Context(), askTimeout)
+			defer cancel()
+			answers, err := a.explain(ctx, names)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				if len(names) == 1 {
+					return a.printJSON(answers[0])
+				}
+				return a.printJSON(answers)
+			}
+			for i := range answers {
+				if i > 0 {
+					fmt.Fprintln(a.out)
+				}
+				cleanAnswer(&answers[i])
+				fmt.Fprint(a.out, answers[i].Text(a.paint.Paint))
+			}
+			if len(answers) == 0 {
+				fmt.Fprintln(a.out, "No VRRP instance is configured.")
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) explain(ctx context.Context, names []string) ([]explain.Answer, error) {
+	if len(names) == 0 {
+		return a.client().WhyAll(ctx)
+	}
+	var out []explain.Answer
+	for _, name := range names {
+		answer, err := a.client().Why(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, *answer)
+	}
+	return out, nil
+}
+
+// cleanAnswer takes what could command a terminal out of the texts, before
+// colours are put in.
+func cleanAnswer(a *explain.Answer) {
+	a.What, a.Cause, a.ID = clean(a.What), clean(a.Cause), clean(a.ID)
+	for _, list := range [][]string{a.Doubts, a.LookAt} {
+		for i := range list {
+			list[i] = clean(list[i])
+		}
+	}
+	for i := range a.Evidence {
+		a.Evidence[i].About, a.Evidence[i].Says = clean(a.Evidence[i].About), clean(a.Evidence[i].Says)
+	}
+	for i := range a.Done {
+		a.Done[i].Says = clean(a.Done[i].Says)
+	}
+	for i := range a.Timeline {
+		a.Timeline[i].Says = clean(a.Timeline[i].Says)
+	}
+}
+
+// completeInstances gives a shell the names of the instances.
+func (a *app) completeInstances(c *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), time.Second)
+	defer cancel()
+	s, err := a.client().Status(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	taken := map[string]bool{}
+	for _, name := range given {
+		taken[name] = true
+	}
+	var out []string
+	for _, in := range s.Instances {
+		if !taken[in.Name] {
+			out = append(out, cobra.CompletionWithDesc(in.Name, in.State.String()))
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
