@@ -238,7 +238,8 @@ func Load(pattern string, o syntax.Options, e Environment) (*Config, []byte, []s
 	return c, text, found
 }
 
-// Parse reads the consolidated text that Load gave.
+// Parse reads the consolidated text that Load gave. A worker passes an Environment with nothing but the host name: what
+// this machine refuses has been taken out, and what it may look at differs from what the parent may.
 func Parse(text []byte, e Environment) (*Config, []syntax.Problem) {
 	tree, found := syntax.Parse("consolidated", text, syntax.Options{})
 	c, more, _ := build(tree, e)

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,4 +162,26 @@ func FuzzBuild(f *testing.F) {
 		c.Rows(RowsOf{})
 		sameMeaning(t, c, []byte(text))
 	})
+}
+
+// BenchmarkTestLarge is a configuration test of 37,265 real servers: language, keywords and consolidation.
+func BenchmarkTestLarge(b *testing.B) {
+	var text strings.Builder
+	for v := range 145 {
+		fmt.Fprintf(&text, "virtual_server 10.0.%d.1 80 {\n    delay_loop 6\n    protocol TCP\n", v)
+		for r := range 257 {
+			fmt.Fprintf(&text, "    real_server 10.%d.%d.%d 80 {\n        weight 1\n        TCP_CHECK {\n            connect_timeout 3\n        }\n    }\n", v, r>>7, r&127)
+		}
+		text.WriteString("}\n")
+	}
+	name := filepath.Join(b.TempDir(), "large.conf")
+	if err := os.WriteFile(name, []byte(text.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if c, _, found := loadTest(name); TestExit(found) != ExitOK || len(c.Rest) != 145 {
+			b.Fatal(problemLines(found))
+		}
+	}
 }

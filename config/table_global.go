@@ -324,9 +324,8 @@ func (b *builder) readAccount(k *Keyword, n *syntax.Node, user, group *string) *
 	b.extra(n, 2)
 	if b.e.Account != nil {
 		if _, err := b.e.Account(n.Arg(0), n.Arg(1)); err != nil {
-			b.err(n.ArgPos(0), RuleUnknownUser, err.Error()+"; '"+n.Keyword+"' is ignored", "")
-			b.drop[n] = true
-			return nil
+			// It counts all the same: what it should run is disabled, not run as somebody else.
+			b.err(n.ArgPos(0), RuleUnknownUser, err.Error(), "")
 		}
 	}
 	*user, *group = n.Arg(0), n.Arg(1)

@@ -182,12 +182,16 @@ func readKept(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 		b.err(n.Pos, RuleMissingValue, "'virtual_server' needs an address, fwmark or group; the block is ignored", k.Name+" "+k.Form)
 		return nil
 	}
-	c := kept(b, k, n)
-	c.HasBlock, c.Children = true, b.statements(n.Children, k.Path())
+	children := b.statements(n.Children, k.Path())
 	if k.Block == "" {
 		b.c.Rest = append(b.c.Rest, n)
 	}
-	return c
+	if slices.Equal(children, n.Children) {
+		return n
+	}
+	copied := *n
+	copied.Children = children
+	return &copied
 }
 
 // numbers takes several whole numbers.

@@ -294,8 +294,10 @@ func oneOf(words []string, set func(*builder, string)) reader {
 
 // kept keeps a statement as it is, for what is checked elsewhere or has no effect.
 func kept(_ *builder, k *Keyword, n *syntax.Node) *syntax.Node {
-	c := syntax.Statement(same(k, n).Keyword+" "+n.Raw, n.Pos)
-	return c
+	if k.Instead == "" && !n.HasBlock {
+		return n
+	}
+	return syntax.Statement(same(k, n).Keyword+" "+n.Raw, n.Pos)
 }
 
 func clamp[T cmp.Ordered](v, lo, hi T) T { return min(max(v, lo), hi) }
