@@ -337,7 +337,8 @@ func (a *Agent) Flush(ctx context.Context) error {
 }
 
 // Holding says whether notifications are on their way to a master that is
-// there, or their outcomes to Publish: then the end of the role may wait a while.
+// there, or their outcomes to Publish: if this process ends now, its successor
+// has to tell them. What waits for a master that is not there holds up nobody.
 func (a *Agent) Holding() bool {
 	s := a.Stats()
 	return s.Session.Connected && s.Session.NotifyQueued > 0 || len(a.outcomes) > 0
