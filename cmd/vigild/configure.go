@@ -33,6 +33,7 @@ type shared struct {
 	// Unix epoch.
 	SNMP    bool            `json:"snmp,omitempty"`
 	Started int64           `json:"started"`
+	Log     logTo           `json:"log"`
 	Observe *config.Observe `json:"observe"`
 	// SMTP and Webhooks are complete: what they need of files is read.
 	SMTP     notify.SMTPSettings      `json:"smtp"`
@@ -172,7 +173,7 @@ func configTest(o *options, complaints io.Writer) int {
 func generation(o *options, l *loaded, started time.Time) (*parent.Generation, error) {
 	c := l.conf
 	body, err := json.Marshal(shared{
-		KeepAddresses: o.KeepVRRP, ReleaseVIPs: o.ReleaseVIPs, SNMP: o.SNMP, Started: started.UnixNano(),
+		KeepAddresses: o.KeepVRRP, ReleaseVIPs: o.ReleaseVIPs, SNMP: o.SNMP, Started: started.UnixNano(), Log: o.logTo(),
 		Observe: l.observe, SMTP: c.Notify.SMTP, Webhooks: c.Notify.Webhooks,
 	})
 	if err != nil {

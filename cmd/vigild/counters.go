@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/vigild/vigild/collector"
@@ -20,7 +21,27 @@ func (w *watcher) channels() []collector.ChannelStats {
 	for _, s := range w.hooks.Stats() {
 		out = append(out, channel(s))
 	}
+	if p := w.parent.Load(); p != nil {
+		out = append(out, p.Channels...)
+	}
 	return out
+}
+
+// parentExits takes what the parent's exits count.
+func (w *watcher) parentExits(text json.RawMessage) {
+	c := &exitCounters{}
+	if err := json.Unmarshal(text, c); err != nil {
+		w.log.Error("counters of the parent", "error", err)
+		return
+	}
+	w.parent.Store(c)
+}
+
+func (w *watcher) logged() collector.LogStats {
+	if p := w.parent.Load(); p != nil {
+		return p.Log
+	}
+	return collector.LogStats{}
 }
 
 func channel(s notify.Stats) collector.ChannelStats {

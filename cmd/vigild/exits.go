@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/vigild/vigild/collector"
+	"github.com/vigild/vigild/collector/log"
 	"github.com/vigild/vigild/config"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ledger"
@@ -23,7 +26,7 @@ import (
 
 // exits are those of the parent role: the log, notify scripts and FIFOs.
 type exits struct {
-	log     role.Reader
+	log     *log.Sink
 	scripts *notify.Scripts
 	fifos   *notify.FIFOs
 	said    chan event.Event
@@ -39,8 +42,8 @@ const saidMax = 1024
 
 // newExits returns the exits even when the error says that some could not be
 // opened.
-func newExits(log role.Reader, c *config.Config) (*exits, error) {
-	x := &exits{log: log, said: make(chan event.Event, saidMax), ended: make(chan struct{}), machine: config.Machine(false)}
+func newExits(sink *log.Sink, c *config.Config) (*exits, error) {
+	x := &exits{log: sink, said: make(chan event.Event, saidMax), ended: make(chan struct{}), machine: config.Machine(false)}
 	x.configureAccount(c)
 	o := notify.Options{Run: x.run, Publish: x.publish, Environ: track.Environment(), Version: version}
 	x.scripts = notify.NewScripts(&c.Notify, o)
@@ -64,7 +67,7 @@ type tellers func(es []event.Event)
 func (t tellers) Events(_ *ledger.View, es []event.Event) { t(es) }
 
 func (x *exits) readers() []role.Reader {
-	return []role.Reader{x.log, tellers(x.scripts.Events), tellers(x.fifos.Events)}
+	return []role.Reader{tellers(x.log.Events), tellers(x.scripts.Events), tellers(x.fifos.Events)}
 }
 
 // configure goes over to another configuration.
@@ -133,4 +136,30 @@ func result(e proc.Exit) notify.Result {
 		r.Reason = event.FailExit
 	}
 	return r
+}
+
+// exitCounters is what the parent's exits count. It travels to the observe
+// role with the counters of the instances.
+type exitCounters struct {
+	Log      collector.LogStats       `json:"log"`
+	Channels []collector.ChannelStats `json:"channels"`
+}
+
+func (x *exits) counters() json.RawMessage {
+	s := x.log.Stats()
+	c := exitCounters{Log: collector.LogStats{
+		Debug: s.Lines[event.Debug], Info: s.Lines[event.Info], Warn: s.Lines[event.Warn], Error: s.Lines[event.Error],
+	}}
+	for _, o := range s.Outputs {
+		c.Log.Dropped += o.Dropped
+	}
+	c.Channels = append(c.Channels, channel(x.scripts.Stats()))
+	for _, f := range x.fifos.Stats() {
+		c.Channels = append(c.Channels, channel(f))
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil // nothing in it can fail to be rendered
+	}
+	return text
 }

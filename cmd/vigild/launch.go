@@ -4,6 +4,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/user"
 	"strconv"
@@ -55,7 +56,7 @@ const (
 )
 
 // slack is how late the kernel may end the sleeps of threads that do not care.
-const slack = 10 * time.Millisecond
+const slack = 50 * time.Millisecond
 
 // processes starts the workers as processes of this binary.
 func processes() *parent.Processes {
@@ -73,8 +74,11 @@ func processes() *parent.Processes {
 				name = p.Name
 			}
 			cmd.Capabilities = vrrpCapabilities()
-			cmd.Schedule = proc.Schedule{Nice: p.Nice, CPUs: p.CPUs, Slack: slack}
-			cmd.Env = append(cmd.Env, markRealTime+"="+realTime(p))
+			priority, limit := realTime(p)
+			// From its first instruction on: a worker that is started again has one
+			// advertisement interval for it.
+			cmd.Schedule = proc.Schedule{RealTime: priority, Nice: p.Nice, CPUs: p.CPUs, Slack: slack}
+			cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d,%d", markRealTime, priority, limit))
 			cmd.Limits = []proc.Limit{{Resource: unix.RLIMIT_MEMLOCK, Soft: proc.Unlimited, Hard: proc.Unlimited}}
 		case cmd.Credential != nil:
 			// To empty the bounding set, and then given up like the rest.
@@ -90,8 +94,8 @@ func processes() *parent.Processes {
 
 // realTime is the real-time priority of a role and its limit; a nice value
 // alone says that no real time is wanted.
-func realTime(p *config.Process) string {
-	priority, limit := rtPriority, uint64(rtLimit)
+func realTime(p *config.Process) (priority int, limit uint64) {
+	priority, limit = rtPriority, rtLimit
 	if p.RealTime > 0 {
 		priority = p.RealTime
 	} else if p.Nice != 0 {
@@ -100,7 +104,7 @@ func realTime(p *config.Process) string {
 	if p.RTTime > 0 {
 		limit = p.RTTime
 	}
-	return strconv.Itoa(priority) + "," + strconv.FormatUint(limit, 10)
+	return priority, limit
 }
 
 // goroutines runs the workers in this process.

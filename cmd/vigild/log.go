@@ -4,24 +4,78 @@
 package main
 
 import (
-	"io"
-	"log/slog"
+	"strconv"
+	"strings"
 
+	"github.com/vigild/vigild/collector/log"
+	"github.com/vigild/vigild/config"
 	"github.com/vigild/vigild/engine/event"
-	"github.com/vigild/vigild/engine/ledger"
-	"github.com/vigild/vigild/engine/run/role"
+	"github.com/vigild/vigild/engine/explain"
 )
 
-type sink struct{ l *slog.Logger }
-
-func (s sink) Events(_ *ledger.View, es []event.Event) {
-	for i := range es {
-		e := &es[i]
-		s.l.Info(e.Kind.String(), "subject", e.Subject.String(), "from", e.From.String(), "to", e.To.String(), "reason", e.Reason.String(), "count", e.Count, "took", e.Took, "detail", e.Detail)
-	}
+// logTo is where the command line wants the log.
+type logTo struct {
+	Console  bool   `json:"console,omitempty"`
+	NoSyslog bool   `json:"no_syslog,omitempty"`
+	Detail   bool   `json:"detail,omitempty"`
+	Facility string `json:"facility,omitempty"`
+	File     string `json:"file,omitempty"`
 }
 
-func newLog(o *options, _ *loaded, w io.Writer) (*slog.Logger, role.Reader, error) {
-	l := slog.New(slog.NewTextHandler(w, nil))
-	return l, sink{l}, nil
+func (o *options) logTo() logTo {
+	return logTo{Console: o.LogConsole, NoSyslog: o.NoSyslog, Detail: o.LogDetail, Facility: o.Facility, File: o.LogFile}
+}
+
+// open opens the log. What could not be opened is in the error; the rest
+// works.
+func (t logTo) open(c *config.Log) (*log.Sink, error) {
+	o := log.Options{Level: severity(c.Level), Sentence: explain.Sentence}
+	if t.Detail {
+		o.Level = event.Debug
+	}
+	format := log.Text
+	if c.Format == "json" {
+		format = log.JSON
+	}
+	if t.Console {
+		o.Outputs = append(o.Outputs, log.OutputOptions{Kind: log.Console, Format: format})
+	}
+	if t.File != "" {
+		o.Outputs = append(o.Outputs, log.OutputOptions{Kind: log.File, Format: format, Path: t.File})
+	}
+	if !t.NoSyslog {
+		system := log.OutputOptions{Kind: log.Syslog, Format: format, Facility: facility(t.Facility)}
+		switch c.Format {
+		case "syslog":
+			system.RFC5424 = true
+		case "journald":
+			system.Kind = log.Journald
+		}
+		o.Outputs = append(o.Outputs, system)
+	}
+	return log.New(o)
+}
+
+func severity(word string) event.Severity {
+	switch word {
+	case "debug":
+		return event.Debug
+	case "warn":
+		return event.Warn
+	case "error":
+		return event.Error
+	}
+	return event.Info
+}
+
+// facility is the number of a syslog facility; 0 for the default.
+func facility(name string) int {
+	if name == "user" {
+		return 1
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(name, "local"))
+	if err != nil {
+		return 0
+	}
+	return 16 + n
 }

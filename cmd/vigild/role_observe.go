@@ -13,15 +13,19 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vigild/vigild/collector"
+	"github.com/vigild/vigild/collector/api"
+	"github.com/vigild/vigild/collector/log"
 	"github.com/vigild/vigild/collector/trace"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/explain"
 	"github.com/vigild/vigild/engine/ipc"
 	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/run/observe"
+	"github.com/vigild/vigild/engine/run/parent"
 	"github.com/vigild/vigild/engine/run/role"
 	"github.com/vigild/vigild/engine/sys/proc"
 	"github.com/vigild/vigild/snmp"
@@ -43,9 +47,12 @@ func observeGoroutine(ctx context.Context, link *ipc.Link) error { return serveO
 func serveObserve(ctx context.Context, link *ipc.Link, denied []error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w := &watcher{ctx: ctx, said: make(chan event.Event, saidMax), log: slog.New(slog.NewTextHandler(os.Stderr, nil)), serving: map[string]context.CancelFunc{}}
+	w := &watcher{
+		ctx: ctx, said: make(chan event.Event, saidMax), log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		serving: map[string]context.CancelFunc{},
+	}
 	w.role = observe.New(link, observe.Options{
-		Clock: role.SystemClock(), Prepare: w.prepare, Said: w.said, Settle: w.settle,
+		Clock: role.SystemClock(), Prepare: w.prepare, Said: w.said, Settle: w.settle, Exits: w.parentExits,
 	})
 	for _, err := range denied {
 		w.said <- event.Event{
@@ -66,12 +73,16 @@ type watcher struct {
 	said chan event.Event
 	log  *slog.Logger
 
+	sink    *log.Sink
 	metrics *collector.Collector
-	pages   http.Handler
-	agent   *snmp.Agent
-	mailer  *notify.Mailer
-	hooks   *notify.Webhooks
-	traces  *trace.Exporter
+	control *api.Server
+	// parent is what the parent's exits counted last.
+	parent atomic.Pointer[exitCounters]
+	pages  http.Handler
+	agent  *snmp.Agent
+	mailer *notify.Mailer
+	hooks  *notify.Webhooks
+	traces *trace.Exporter
 
 	servers sync.WaitGroup
 	// serving ends the server of each listener, by its name.
@@ -158,18 +169,31 @@ func (w *watcher) build(s *shared, n *notify.Settings) error {
 	if err != nil {
 		return err
 	}
+	if w.sink, err = s.observeLog().open(&s.Observe.Log); err != nil {
+		w.log.Error("log", "error", err)
+	}
+	w.log = slog.New(w.sink.Handler())
 	w.mailer, w.hooks, w.traces = mailer, hooks, traces
+	w.control = api.New(w.role, api.Options{Version: version, Events: s.Observe.Retain.Events})
 	w.agent = snmp.New(snmp.Options{Dial: w.dial, Always: s.SNMP || s.Observe.SNMP.Enabled, Publish: w.publish}, w.role)
 	metrics, err := collector.New(collector.Options{
-		Build: collector.Build{Version: version}, Started: time.Unix(0, s.Started), Channels: w.channels, OTLP: w.otlp,
+		Build: collector.Build{Version: version}, Started: time.Unix(0, s.Started), Channels: w.channels, Log: w.logged, OTLP: w.otlp,
 		SNMP: w.snmp,
 	}, w.role)
 	if err != nil {
 		return err
 	}
 	w.metrics = metrics
-	w.pages, err = w.metrics.Handler(collector.WebOptions{Logger: w.log})
+	w.pages, err = w.metrics.Handler(collector.WebOptions{Reload: w.reload, Logger: w.log})
 	return err
+}
+
+// observeLog is where the observe role writes the few lines of its own: not to
+// the file, which is the parent's.
+func (s *shared) observeLog() logTo {
+	t := s.Log
+	t.File = ""
+	return t
 }
 
 // tracing is where traces go.
@@ -190,7 +214,7 @@ func (s *shared) tracing() trace.Options {
 
 func (w *watcher) readers() []role.Reader {
 	return []role.Reader{
-		w.traces, w.agent,
+		w.control, w.traces, w.agent,
 		held{tellers(w.mailer.Events), func() bool { return w.mailer.Stats().Length > 0 }},
 		held{tellers(w.hooks.Events), func() bool {
 			for _, s := range w.hooks.Stats() {
@@ -234,7 +258,7 @@ func (w *watcher) serve(files map[string]*os.File, webConfig string) {
 		w.serving[name] = cancel
 		pages, web := w.pages, webConfig
 		if strings.HasPrefix(name, serveControl) {
-			web = "" // who may come in is said by the mode of the socket
+			pages, web = w.control, "" // who may come in is said by the mode of the socket
 		}
 		w.servers.Go(func() {
 			if err := collector.Serve(ctx, []net.Listener{l}, pages, web, w.log); err != nil {
@@ -256,6 +280,12 @@ func (w *watcher) dial(ctx context.Context) (net.Conn, error) {
 	return adopted(files[0])
 }
 
+// reload asks the parent to read the configuration anew.
+func (w *watcher) reload(ctx context.Context) error {
+	_, _, err := w.role.Call(ctx, parent.CommandReload, nil)
+	return err
+}
+
 // settle gives every exit its time at the end, all at once.
 func (w *watcher) settle(ctx context.Context) {
 	if w.metrics == nil {
@@ -270,6 +300,7 @@ func (w *watcher) settle(ctx context.Context) {
 		_ = w.agent.Flush(ctx)
 	})
 	wg.Wait()
+	w.sink.Close(ctx)
 }
 
 func closeFiles(files map[string]*os.File) {

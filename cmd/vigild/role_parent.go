@@ -19,6 +19,7 @@ import (
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 
+	"github.com/vigild/vigild/collector/log"
 	"github.com/vigild/vigild/config"
 	"github.com/vigild/vigild/config/syntax"
 	"github.com/vigild/vigild/engine/event"
@@ -32,7 +33,7 @@ type director struct {
 	o       *options
 	log     *slog.Logger
 	started time.Time
-	sink    role.Reader
+	sink    *log.Sink
 	// agentx is the address of the SNMP master in force.
 	agentx    atomic.Pointer[string]
 	exits     *exits
@@ -100,9 +101,8 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 		return fail(err)
 	}
 	defer pid.remove()
-	if err := d.wire(l, found, complaints); err != nil {
-		return fail(err)
-	}
+	d.wire(l, found)
+	defer d.flush()
 	d.pids = &pidFiles{paths: paths, open: map[event.Role]*pidFile{}, fail: d.complain}
 	defer d.pids.remove()
 	defer d.listeners.close()
@@ -114,7 +114,6 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 		d.log.Info("configuration", "text", string(config.Print(c)))
 	}
 	status := parent.New(d.options()).Run(g)
-	close(d.exits.ended)
 	d.log.Info("stopped", "status", status)
 	return status
 }
@@ -137,6 +136,7 @@ func (d *director) options() parent.Options {
 		Readers:  d.exits.readers(),
 		Said:     d.exits.said,
 		Settle:   d.exits.settle,
+		Exits:    d.exits.counters,
 		Signals:  signals,
 		Tell:     d.tell,
 		Dump:     d.dump,
@@ -190,21 +190,29 @@ func (d *director) generation(l *loaded) (*parent.Generation, error) {
 }
 
 // wire builds the parent's own exits.
-func (d *director) wire(l *loaded, found []syntax.Problem, complaints io.Writer) error {
+func (d *director) wire(l *loaded, found []syntax.Problem) {
 	var err error
-	if d.log, d.sink, err = newLog(d.o, l, complaints); err != nil {
-		return err
+	d.sink, err = d.o.logTo().open(&l.observe.Log)
+	d.log = slog.New(d.sink.Handler())
+	if err != nil {
+		d.complain(err) // the outputs that could be opened work
 	}
 	d.log.Info("starting", "version", version, "pid", os.Getpid(), "file", d.o.File)
 	for _, p := range found {
 		d.problem(p)
 	}
-	d.exits, err = newExits(d.sink, l.conf)
-	if err != nil {
+	if d.exits, err = newExits(d.sink, l.conf); err != nil {
 		d.complain(err) // the exits that could be opened work
 	}
 	d.listeners = &listeners{}
-	return nil
+}
+
+// flush brings the last lines of the log out.
+func (d *director) flush() {
+	close(d.exits.ended)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	d.sink.Close(ctx)
 }
 
 // tell talks to the service manager, and at the first READY to whoever waits

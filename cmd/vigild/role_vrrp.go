@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -91,6 +93,10 @@ func vrrpProcess(ctx context.Context, link *ipc.Link) error {
 		try(proc.LimitRealTime(rtTime))
 	}
 	locked := try(proc.LockMemory())
+	// The loop is one goroutine; the others only keep it from waiting. Little
+	// garbage is made, so the collector may come seldom.
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), 4))
+	debug.SetGCPercent(400)
 	keep := []int{unix.CAP_NET_RAW, unix.CAP_NET_ADMIN}
 	if locked && !proc.MemoryUnlimited() {
 		// It is this that lets locked memory grow.

@@ -38,6 +38,9 @@ func (ob *Role) ask(a *ask) {
 func (ob *Role) result(f *ipc.Frame) {
 	if a := ob.waiting[f.ID]; a != nil {
 		delete(ob.waiting, f.ID)
+		if ob.o.Exits != nil && len(f.Body) > 0 {
+			ob.o.Exits(f.Body)
+		}
 		close(a.done)
 		return
 	}

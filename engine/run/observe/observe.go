@@ -27,6 +27,8 @@ type Options struct {
 	Prepare func(p *role.Prepared) (apply func() []role.Reader, err error)
 	// Said is where the Readers' own events (notify.sent) come from.
 	Said <-chan event.Event
+	// Exits is told what the parent's exits count; nil for nobody.
+	Exits func(json.RawMessage)
 	// Settle waits, at most until ctx is done, for what the Readers still do.
 	Settle func(ctx context.Context)
 }

@@ -46,6 +46,7 @@ func (p *Loop) reload() {
 		p.again = true
 		return
 	}
+	p.asking, p.askingNext = p.askingNext, nil
 	p.tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", int64(p.o.Clock.Now())/1000))
 	p.trying = &trial{started: p.o.Clock.Now(), deadline: time.Now().Add(prepareTime)}
 	started := p.trying.started
@@ -162,6 +163,7 @@ func (p *Loop) settled() {
 	for _, role := range p.gen.Roles {
 		p.commit(p.workers[role])
 	}
+	p.outcome("")
 	p.retire()
 	p.follow()
 	if old != nil {
@@ -198,6 +200,7 @@ func (p *Loop) reject(why string) {
 		t.gen.close()
 	}
 	p.publish(&e)
+	p.outcome(why)
 	if p.gen == nil {
 		// The first one: there is nothing to go on with.
 		p.fail(ExitConfig)
@@ -223,6 +226,18 @@ func (p *Loop) ended() {
 		p.again = false
 		p.reload()
 	}
+}
+
+// CommandReload asks for the configuration to be read anew; the answer comes
+// when it is in force or refused.
+const CommandReload = "reload"
+
+// outcome answers those who asked for the reload that has ended.
+func (p *Loop) outcome(problem string) {
+	for _, id := range p.asking {
+		p.answer(ipc.Frame{Type: ipc.Result, ID: id, Name: CommandReload, Error: problem})
+	}
+	p.asking = nil
 }
 
 func (p *Loop) subject() event.Subject {

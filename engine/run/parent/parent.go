@@ -56,6 +56,9 @@ type Options struct {
 	// Commands are the requests that the observe role may make. They run in
 	// goroutines of their own.
 	Commands map[string]func(ctx context.Context, body json.RawMessage) Answer
+	// Exits says what the parent's exits count; it goes to the observe role with
+	// the counters. Nil for nothing.
+	Exits func() json.RawMessage
 	// Started is told the pid of each worker.
 	Started func(role event.Role, pid int)
 	// NoRespawn ends the parent when a worker ends (--dont-respawn).
@@ -77,8 +80,11 @@ type Loop struct {
 	numbers int
 	// cause is the config.loaded event of gen.
 	cause event.Ref
-	// again asks for another reload after the present one.
-	again bool
+	// again asks for another reload after the present one. asking are the ids of
+	// the requests that wait for the outcome of the present one, askingNext of
+	// those that came too late for it.
+	again              bool
+	asking, askingNext []uint64
 	// last holds the newest report of each tracked object, for a vrrp worker
 	// that is restarted.
 	last map[event.Subject]ipc.Frame

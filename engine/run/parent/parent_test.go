@@ -269,6 +269,18 @@ func TestShortLivesAreRepeatedMoreAndMoreSlowly(t *testing.T) {
 				t.Fatalf("restart %d did not come after %v", i+1, wait)
 			}
 		}
+		// One that was killed did not crash, unless it was too short to tell.
+		s.pass(settled)
+		m := s.started()
+		s.worker(event.RoleVRRP).end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
+		if s.started() != m+1 {
+			t.Error("a worker that was killed had to wait")
+		}
+		s.worker(event.RoleVRRP).end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
+		if s.started() != m+1 {
+			t.Error("a worker that was killed at its start did not have to wait")
+		}
+		s.pass(longestWait)
 		// A life of a minute clears the record.
 		s.pass(shortLife)
 		n := s.started()

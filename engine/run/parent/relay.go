@@ -92,6 +92,9 @@ func (p *Loop) result(_ *worker, f *ipc.Frame) {
 		return
 	}
 	if w := p.workers[event.RoleObserve]; w != nil && w.phase == active && f.ID&ownID == 0 {
+		if p.o.Exits != nil {
+			f.Body = p.o.Exits()
+		}
 		w.run.Link.Send(*f)
 	}
 }
@@ -99,6 +102,11 @@ func (p *Loop) result(_ *worker, f *ipc.Frame) {
 // command runs a request of the observe role; only the names in
 // Options.Commands exist.
 func (p *Loop) command(f *ipc.Frame) {
+	if f.Name == CommandReload {
+		p.askingNext = append(p.askingNext, f.ID)
+		p.reload()
+		return
+	}
 	run := p.o.Commands[f.Name]
 	id, name, body := f.ID, f.Name, f.Body
 	if run == nil {

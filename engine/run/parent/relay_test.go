@@ -4,6 +4,7 @@
 package parent
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 
@@ -131,6 +132,34 @@ func TestOnlyKnownCommandsRun(t *testing.T) {
 			if name == "echo" && string(f.Body) != `{"a":1}` {
 				t.Errorf("%s: body %s", name, f.Body)
 			}
+		}
+	})
+}
+
+func TestReloadOnRequestIsAnsweredWithItsOutcome(t *testing.T) {
+	play(t, func(s *stage) {
+		vrrp, observe := s.up()
+		s.next = s.generation()
+		observe.link.Send(ipc.Frame{Type: ipc.Command, ID: 5, Name: CommandReload})
+		observe.want(ipc.Prepare)
+		vrrp.want(ipc.Prepare)
+		// This one came when the file was read already: it wants another reading.
+		observe.link.Send(ipc.Frame{Type: ipc.Command, ID: 6, Name: CommandReload})
+		observe.quiet()
+		s.nextErr = errors.New("keepalived.conf:1:1: no")
+		vrrp.ready(2, "")
+		observe.ready(2, "")
+		observe.events(1)
+		observe.want(ipc.Rows)
+		observe.want(ipc.Commit)
+		if f := observe.want(ipc.Result); f.ID != 5 || f.Error != "" {
+			t.Errorf("got %+v", f)
+		}
+		if e := observe.events(1); e[0].Kind != event.ConfigRejected {
+			t.Errorf("got %+v", e[0])
+		}
+		if f := observe.want(ipc.Result); f.ID != 6 || f.Error != s.nextErr.Error() {
+			t.Errorf("got %+v", f)
 		}
 	})
 }

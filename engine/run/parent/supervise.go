@@ -48,10 +48,12 @@ func fatalExit(x proc.Exit) bool {
 
 // Times of restarting (compat): a worker that lived shortLife is started at
 // once; one that did not, at once the first time, then after 1 s, 2 s, 4 s and
-// so on up to longestWait.
+// so on up to longestWait. One that somebody killed did not crash, and if it
+// has lived settled it is started at once however often that happens.
 const (
 	shortLife   = 60 * time.Second
 	longestWait = 60 * time.Second
+	settled     = time.Second
 )
 
 // patience is the memory of one worker's restarts.
@@ -59,8 +61,12 @@ type patience struct {
 	short int // lives in a row that were short
 }
 
-// next says how long to wait before the next start after a life of lived.
-func (p *patience) next(lived time.Duration) time.Duration {
+// next says how long to wait before the next start after a life of lived that
+// was ended from outside or not.
+func (p *patience) next(lived time.Duration, outside bool) time.Duration {
+	if outside && lived >= settled {
+		return 0
+	}
 	if lived >= shortLife {
 		p.short = 0
 		return 0

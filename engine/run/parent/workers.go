@@ -23,7 +23,7 @@ func (p *Loop) launch(w *worker, g *Generation) {
 			p.fail(ExitFatal)
 			return
 		}
-		w.again = time.Now().Add(w.patience.next(0))
+		w.again = time.Now().Add(w.patience.next(0, false))
 		return
 	}
 	w.run, w.phase, w.started = run, preparing, p.o.Clock.Now()
@@ -153,7 +153,7 @@ func (p *Loop) exited(run *Running) {
 	if p.trying != nil && p.trying.gen != nil {
 		p.reject("worker " + w.role.String() + " was lost while it prepared")
 	}
-	wait := w.patience.next(lived)
+	wait := w.patience.next(lived, x.Signal == syscall.SIGKILL || x.Signal == syscall.SIGTERM)
 	if wait == 0 {
 		p.restart(w)
 		return
