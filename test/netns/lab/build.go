@@ -4,6 +4,7 @@
 package lab
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -52,11 +53,24 @@ func Binary(t T, name string) string {
 	return filepath.Join(dir, name)
 }
 
+// atOnce is how many parallel tests run at the same time, unless -parallel says
+// otherwise: they wait far more than they compute.
+const atOnce = "8"
+
 // Main runs the tests of a package and removes the programs that were built
 // for them: func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }. The next run
 // removes what a killed one left.
 func Main(m *testing.M) int {
 	defer Clean()
+	flag.Parse()
+	set := false
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test.parallel" })
+	if !set {
+		if err := flag.Set("test.parallel", atOnce); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 2
+		}
+	}
 	return m.Run()
 }
 

@@ -313,6 +313,16 @@ func (d *Daemon) Signal(sig syscall.Signal) {
 // when they are gone.
 func (d *Daemon) Kill() {
 	d.t.Helper()
+	// A process that dies closes its files before its children are killed, and a
+	// child may have the time to notice. So the first one is held, still with
+	// its files open, until all the others are dead.
+	d.Signal(syscall.SIGSTOP)
+	first := d.Main()
+	for _, pid := range d.PIDs() {
+		if pid != first {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 	d.Signal(syscall.SIGKILL)
 	d.ended(5 * time.Second)
 }

@@ -28,7 +28,10 @@ func (l *Lab) Wire() *Wire {
 	l.t.Helper()
 	k := len(l.wires)
 	w := &Wire{l.namespace(fmt.Sprintf("wire%d", k)), k}
-	w.IP("link add br0 type bridge mcast_snooping 0", "link set br0 addrgenmode none", "link set br0 up")
+	w.IP(
+		fmt.Sprintf("link add br0 address 02:00:00:00:%02x:00 type bridge mcast_snooping 0", k),
+		"link set br0 addrgenmode none", "link set br0 up",
+	)
 	l.wires = append(l.wires, w)
 	return w
 }

@@ -1,0 +1,84 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package netns_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/vigild/vigild/test/netns/lab"
+)
+
+// flavours are the versions and families with the interval each allows.
+var flavours = map[string]instance{
+	"version 2":           {version: 2, interval: time.Second},
+	"version 3":           {version: 3, interval: 200 * time.Millisecond},
+	"version 3 over IPv6": {version: 3, family: 6, interval: 200 * time.Millisecond, addrs: 2},
+}
+
+// TestTakeover kills the master as a power cut does, brings it back, and then
+// stops it in order: each change of mastership comes when the protocol says.
+func TestTakeover(t *testing.T) {
+	t.Parallel()
+	for name, i := range flavours {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachPair(t, func(t *testing.T, p pair) { takeover(t, newDuel(t, p, i), p) })
+		})
+	}
+}
+
+func takeover(t *testing.T, d *duel, p pair) {
+	t.Helper()
+	d.m.Kill()
+	first := d.next(d.heard.Len(), "b takes over", d.lo.from(d.b))
+	within(t, "takeover after SIGKILL", first.At.Sub(d.lastOf(first, d.hi.from(d.a)).At), d.lo.down(), p.backup)
+	owns(t, d.s, &d.lo)
+
+	// The address of the dead is still there: its power came back before the
+	// cables were pulled, so to speak. A daemon that starts has to remove it.
+	d.m = d.a.Start(p.master, d.hi.String())
+	back := d.next(d.heard.Len(), "a takes it back", d.hi.from(d.a))
+	d.s.Wait("VI_1", lab.Backup, soon)
+	if d.m.State("VI_1") != lab.Master {
+		d.m.Wait("VI_1", lab.Master, soon)
+	}
+	owns(t, d.m, &d.hi)
+	disowns(t, d.s, &d.lo)
+	if gap := back.At.Sub(d.lastOf(back, d.lo.from(d.b)).At); gap > d.lo.interval+late(p.backup) {
+		t.Errorf("no advert for %v while mastership was given back", gap)
+	}
+
+	d.next(d.heard.Len(), "a's beat", d.hi.from(d.a))
+	mark := d.heard.Len()
+	if status := d.m.Stop(); status != 0 {
+		t.Errorf("%v ended with status %d", p.master, status)
+	}
+	zero := d.next(mark, "a resigns with priority 0", func(a *lab.Advert) bool { return a.Src == d.hi.source(d.a) && a.Priority == 0 })
+	again := d.next(zero.Index, "b takes over", d.lo.from(d.b))
+	within(t, "takeover after priority 0", again.At.Sub(zero.At), d.lo.skew(), p.backup)
+	owns(t, d.s, &d.lo)
+	disowns(t, d.m, &d.hi)
+	if got := d.m.State("VI_1"); got != lab.Stop {
+		t.Errorf("the last that %v told its FIFO is %q, want STOP", p.master, got)
+	}
+}
+
+// owns waits until a router has the addresses of an instance.
+func owns(t *testing.T, d *lab.Daemon, i *instance) {
+	t.Helper()
+	for n := range or(i.addrs, 1) {
+		ip := i.vip(n + 1)
+		lab.Until(t, soon, d.Router.Host+" has "+ip.String(), func() bool { return d.Router.Has(or(i.dev, "eth0"), ip) })
+	}
+}
+
+// disowns waits until a router has none of the addresses of an instance.
+func disowns(t *testing.T, d *lab.Daemon, i *instance) {
+	t.Helper()
+	for n := range or(i.addrs, 1) {
+		ip := i.vip(n + 1)
+		lab.Until(t, soon, d.Router.Host+" has not "+ip.String(), func() bool { return !d.Router.Has(or(i.dev, "eth0"), ip) })
+	}
+}
