@@ -5,8 +5,12 @@ package observe
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"github.com/vigild/vigild/engine/ipc"
+	"github.com/vigild/vigild/engine/ledger"
+	"github.com/vigild/vigild/engine/run/role"
 )
 
 // rows collects the description, which may come in several frames.
@@ -50,6 +54,29 @@ func (ob *Role) result(f *ipc.Frame) {
 		return
 	}
 	f.Drop()
+}
+
+// remember takes over what a predecessor knew.
+func (ob *Role) remember(f *ipc.Frame) error {
+	if f.Name != role.CommandMemory {
+		f.Drop()
+		return fmt.Errorf("the parent sent a command %q", f.Name)
+	}
+	text, err := role.Contents(f)
+	if err != nil {
+		return err
+	}
+	m := &ledger.Memory{}
+	if err := json.Unmarshal(text, m); err != nil {
+		return fmt.Errorf("memory of a predecessor: %w", err)
+	}
+	l, err := ledger.Restore(m)
+	if err != nil {
+		return err
+	}
+	ob.ledger = l
+	ob.view.Store(l.View())
+	return nil
 }
 
 // goodbye gives the readers time for what they still do, and tells the parent

@@ -240,8 +240,10 @@ func (ob *Role) hear(f *ipc.Frame) error {
 		ob.rows(f)
 	case ipc.Result:
 		ob.result(f)
+	case ipc.Command:
+		return ob.remember(f)
 	case ipc.Hello, ipc.Bye:
-	case ipc.Ready, ipc.SnapshotPlease, ipc.TallyPlease, ipc.Exec, ipc.ExecDone, ipc.Input, ipc.Ack, ipc.Command:
+	case ipc.Ready, ipc.SnapshotPlease, ipc.TallyPlease, ipc.Exec, ipc.ExecDone, ipc.Input, ipc.Ack:
 		f.Drop()
 		return fmt.Errorf("the parent sent a %s frame", f.Type)
 	}

@@ -243,6 +243,47 @@ func TestEventsThatAReaderHoldsAreNotAcknowledged(t *testing.T) {
 	})
 }
 
+func TestMemoryOfAPredecessor(t *testing.T) {
+	play(t, func(s *stage) {
+		old := ledger.New()
+		e := master(7)
+		old.Apply(&e)
+		old.Tally(9, &event.Tally{Subject: instance, Sent: 100, At: 8})
+		text, err := json.Marshal(old.Save())
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := proc.Sealed("memory", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		fd, err := ipc.Dup(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.parent.Send(ipc.Frame{Type: ipc.Command, Name: role.CommandMemory, FDs: []int{fd}})
+		s.up()
+		v := s.role.View()
+		if len(v.Instances) != 1 || v.Instances[0].State != event.Master || v.Instances[0].Tally.Sent != 100 {
+			t.Errorf("view %+v", v.Instances)
+		}
+		// What it folded already is told to the readers again, and counted once.
+		s.parent.Publish([]event.Event{e})
+		s.want(ipc.Ack)
+		if n := sum(s.role.View().Instances[0].Transitions); n != 1 || len(s.exit.told) != 1 {
+			t.Errorf("%d transitions, told %d events", n, len(s.exit.told))
+		}
+	})
+}
+
+func sum(list []uint64) (n uint64) {
+	for _, v := range list {
+		n += v
+	}
+	return n
+}
+
 func TestRowsCountWhenTheyAreComplete(t *testing.T) {
 	play(t, func(s *stage) {
 		row := func(name string) event.Row {
@@ -424,7 +465,7 @@ func TestParentThatIsGoneEndsTheRole(t *testing.T) {
 }
 
 func TestFramesThatOnlyAWorkerSays(t *testing.T) {
-	for _, typ := range []ipc.Type{ipc.Ready, ipc.SnapshotPlease, ipc.TallyPlease, ipc.Exec, ipc.ExecDone, ipc.Input, ipc.Ack} {
+	for _, typ := range []ipc.Type{ipc.Ready, ipc.SnapshotPlease, ipc.TallyPlease, ipc.Exec, ipc.ExecDone, ipc.Input, ipc.Ack, ipc.Command} {
 		play(t, func(s *stage) {
 			s.parent.Send(ipc.Frame{Type: typ})
 			<-s.over

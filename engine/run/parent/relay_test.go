@@ -10,6 +10,7 @@ import (
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ipc"
+	"github.com/vigild/vigild/engine/run/role"
 	"github.com/vigild/vigild/engine/sys/proc"
 )
 
@@ -30,6 +31,9 @@ func TestObserveThatWasLostMissesNothing(t *testing.T) {
 		again.want(ipc.Hello)
 		again.want(ipc.Prepare)
 		again.ready(1, "")
+		if f := again.want(ipc.Command); f.Name != role.CommandMemory {
+			t.Errorf("got command %q", f.Name)
+		}
 		again.want(ipc.Rows)
 		again.want(ipc.Commit)
 		var counts []int64

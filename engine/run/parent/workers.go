@@ -192,6 +192,9 @@ func (p *Loop) commit(w *worker) {
 			p.retell(w)
 		}
 	case event.RoleObserve:
+		if fresh && lost {
+			p.remind(w)
+		}
 		w.run.Link.Send(ipc.Frame{Type: ipc.Rows, Gen: p.gen.Number, Rows: p.gen.rows, Final: true})
 		w.run.Link.Send(f)
 		if fresh {

@@ -61,3 +61,20 @@ func Unpack(f *ipc.Frame) (*Prepared, error) {
 	}
 	return p, nil
 }
+
+// CommandMemory names the Command that brings a new observe role the memory of
+// its predecessor; its descriptor is a ledger.Memory as JSON.
+const CommandMemory = "memory"
+
+// Contents reads the one file of a frame and closes it.
+func Contents(f *ipc.Frame) ([]byte, error) {
+	if len(f.FDs) != 1 {
+		n := len(f.FDs)
+		f.Drop()
+		return nil, fmt.Errorf("%s came with %d files", f.Name, n)
+	}
+	file := os.NewFile(uintptr(f.FDs[0]), f.Name)
+	f.FDs = nil
+	defer file.Close()
+	return proc.ReadSealed(file, ImageMax)
+}
