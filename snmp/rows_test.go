@@ -229,14 +229,20 @@ func TestValues(t *testing.T) {
 	}
 }
 
-func BenchmarkBuild250(b *testing.B) {
+// many is n instances with two addresses each.
+func many(n int) *ledger.View {
 	v := &ledger.View{Global: global("bench")}
-	for i := range 250 {
+	for i := range n {
 		in := instance(fmt.Sprint("VI_", i), "eth0", uint8(i), 3, 100, event.Master)
 		in.Last = eventful().Instances[1].Last
 		own(in, "192.0.2.1/24", "192.0.2.2/24")
 		v.Instances = append(v.Instances, in)
 	}
+	return v
+}
+
+func BenchmarkBuild250(b *testing.B) {
+	v := many(250)
 	for b.Loop() {
 		s, err := Build(v)
 		if err != nil {

@@ -23,13 +23,13 @@ import (
 
 // station is a real snmpd, a real receiver of traps, and the tools of a manager.
 type station struct {
-	t          *testing.T
+	t          testing.TB
 	dir        string
 	port, trap int
 	snmpd      *exec.Cmd
 }
 
-func newStation(t *testing.T) *station {
+func newStation(t testing.TB) *station {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "snmp") //nolint:usetesting // short: the path of a socket has 107 bytes
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *station) ask(tool, community string, names ...string) []string {
 	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	p, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -105,7 +105,7 @@ func freePort(t *testing.T) int {
 }
 
 // eventually polls for a condition of the real world.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -241,4 +241,18 @@ func TestSnmptrapd(t *testing.T) {
 	if got := out.words(); len(got) < 2 || got[0] != "notify.sent snmp_trap" {
 		t.Errorf("published %q", got)
 	}
+}
+
+// A walk of 250 instances, the tool and snmpd included.
+func BenchmarkSnmpdWalk250(b *testing.B) {
+	s := newStation(b)
+	v := asked(many(250))
+	s.serving(&source{view: v}, nil)
+	want := len(walk(b, v, mib.Keepalived))
+	for b.Loop() {
+		if got := s.ask("snmpbulkwalk", "public", "."+mib.Keepalived); len(got) != want {
+			b.Fatalf("%d lines of %d", len(got), want)
+		}
+	}
+	b.ReportMetric(float64(want), "lines")
 }
