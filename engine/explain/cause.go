@@ -6,6 +6,7 @@ package explain
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -25,7 +26,7 @@ func Cause(e *event.Event) string {
 	case event.Preempt:
 		return fmt.Sprintf("%s has a lower priority than this router%s, and this router is set to take over then.", theMaster(peer, priority), ours(e))
 	case event.HigherPriority:
-		return fmt.Sprintf("%s advertises a higher priority than this router%s, so this router stepped back.", capital(who(peer, priority)), ours(e))
+		return fmt.Sprintf("%s advertises a higher priority than this router%s, so this router stepped back.%s", capital(who(peer, priority)), ours(e), lowered(e))
 	case event.HigherAddress:
 		return fmt.Sprintf("%s advertises the same priority as this router and has the higher address, which decides a tie, so this router stepped back.", capital(who(peer, priority)))
 	case event.Tracking, event.Interface:
@@ -61,6 +62,21 @@ func ours(e *event.Event) string {
 	return fmt.Sprintf(" (%d)", own)
 }
 
+// lowered says what keeps the own priority below what it could be.
+func lowered(e *event.Event) string {
+	ev := &e.Evidence
+	var bad []string
+	for _, t := range ev.Terms[:min(int(ev.NTerm), event.TermMax)] {
+		if t.Delta < 0 || t.Delta == 0 && !t.Up {
+			bad = append(bad, fmt.Sprintf("%s is %s", object(t.Kind, t.Name), upDown(t)))
+		}
+	}
+	if len(bad) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" Its own priority is low because %s.", strings.Join(bad, " and "))
+}
+
 // theMaster begins a sentence about the former master.
 func theMaster(a netip.Addr, priority uint8) string {
 	if !a.IsValid() {
@@ -92,13 +108,13 @@ func startup(e *event.Event) string {
 // silence explains a master-down timer that ran out.
 func silence(e *event.Event) string {
 	ev := &e.Evidence
+	h, ok := ev.LastHeard()
+	if !ok {
+		return "No other master was heard before the master-down timer ran out."
+	}
 	limit := ""
 	if ev.MasterDown > 0 {
 		limit = ", and the limit is " + Duration(ev.MasterDown)
-	}
-	h, ok := ev.LastHeard()
-	if !ok {
-		return fmt.Sprintf("No master was heard at all%s.", limit)
 	}
 	return fmt.Sprintf("%s fell silent: nothing came for %s%s.", theMaster(h.Source, h.Priority), Duration(e.At.Sub(h.At)), limit)
 }
@@ -137,12 +153,17 @@ func together(e *event.Event) string {
 	if e.Evidence.ObjectName == "" {
 		return "The instances of its sync group move together, and another one moved."
 	}
-	to := e.Evidence.ObjectState
-	if to == event.StateNone {
-		to = e.To
+	return fmt.Sprintf("The instances of its sync group move together, and %s went to %s.", member(e), memberState(e))
+}
+
+// member names the instance that moved a sync group.
+func member(e *event.Event) string { return object(e.Evidence.Object, e.Evidence.ObjectName) }
+
+func memberState(e *event.Event) event.State {
+	if e.Evidence.ObjectState != event.StateNone {
+		return e.Evidence.ObjectState
 	}
-	return fmt.Sprintf("The instances of its sync group move together, and %s went to %s.",
-		object(e.Evidence.Object, e.Evidence.ObjectName), to)
+	return e.To
 }
 
 func reloaded(e *event.Event) string {
@@ -164,13 +185,15 @@ func doubt(e *event.Event) string {
 	if gap == 0 {
 		gap = time.Second
 	}
+	what := ""
 	switch {
 	case ev.Stall >= gap:
-		return fmt.Sprintf("Careful: this process itself stood still for %s in that time, longer than the %s between two adverts. "+
-			"Adverts may have been lost while the machine was not running; the master may be well.", Duration(ev.Stall), Duration(gap))
+		what = "stood still for " + Duration(ev.Stall)
 	case ev.Lateness >= gap:
-		return fmt.Sprintf("Careful: this process looked %s too late, longer than the %s between two adverts. "+
-			"The machine is too busy, or was not running.", Duration(ev.Lateness), Duration(gap))
+		what = "looked " + Duration(ev.Lateness) + " too late"
+	default:
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("Careful: this process itself %s, longer than the %s between two adverts. What the kernel received meanwhile was "+
+		"judged before the decision; but if the whole machine stood still, adverts were lost and the master may be well.", what, Duration(gap))
 }

@@ -21,8 +21,8 @@ func (c *Case) evidence() []Fact {
 			out = append(out, Fact{about, says})
 		}
 	}
-	for i := range int(min(ev.N, event.HeardMax)) {
-		add("advert heard", heard(e, &ev.Heard[i]))
+	for _, says := range heard(e) {
+		add("advert heard", says)
 	}
 	if ev.N == 0 && (e.Reason == event.MasterDownTimer || e.Reason == event.PriorityZero) {
 		add("advert heard", "none")
@@ -30,7 +30,10 @@ func (c *Case) evidence() []Fact {
 	add("timers", timers(ev))
 	add("this process", ownTime(e))
 	add("priority then", Arithmetic(ev))
-	if ev.ObjectName != "" {
+	switch {
+	case e.Reason == event.AddressGone && ev.ObjectName != "":
+		add("what changed", "address "+ev.ObjectName+" (removed by somebody else)")
+	case ev.ObjectName != "":
 		add("what changed", with(object(ev.Object, ev.ObjectName), condition(ev.ObjectState)))
 	}
 	if ev.PeerPriority != 0 && ev.Peer.IsValid() && ev.N == 0 {
@@ -52,7 +55,8 @@ func (c *Case) present(out []Fact) []Fact {
 			out = append(out, Fact{"priority now", says})
 		}
 	}
-	if c.Conflict.Kind != event.KindNone && !c.Conflicting {
+	// One from before the state before is another story.
+	if c.Conflict.Kind != event.KindNone && !c.Conflicting && c.Conflict.At >= c.Previous.At {
 		ev := &c.Conflict.Evidence
 		out = append(out, Fact{"another master", fmt.Sprintf("was heard at %s: %s; no longer", Time(c.Conflict.Wall), who(ev.Peer, ev.PeerPriority))})
 	}
@@ -71,13 +75,34 @@ func contains(facts []Fact, about, says string) bool {
 	return false
 }
 
-// heard says when an advert came, and what it said.
-func heard(e *event.Event, h *event.Heard) string {
-	s := fmt.Sprintf("%s before, from %s, priority %d", Duration(e.At.Sub(h.At)), who(h.Source, 0), h.Priority)
-	if h.Interval > 0 {
-		s += ", interval " + Duration(h.Interval)
+// heard says when adverts came and what they said, newest first. Equal ones in
+// a row, as a healthy master sends them, are said in one line.
+func heard(e *event.Event) []string {
+	ev := &e.Evidence
+	n := int(min(ev.N, event.HeardMax))
+	var out []string
+	for i := 0; i < n; {
+		first, last := &ev.Heard[i], i
+		for last+1 < n && alike(&ev.Heard[last], &ev.Heard[last+1]) {
+			last++
+		}
+		s := fmt.Sprintf("%s before, from %s, priority %d", Duration(e.At.Sub(first.At)), who(first.Source, 0), first.Priority)
+		if first.Interval > 0 {
+			s += ", interval " + Duration(first.Interval)
+		}
+		if last > i {
+			s += fmt.Sprintf("; %s like it since %s before", count(int64(last-i), "more", "more"), Duration(e.At.Sub(ev.Heard[last].At)))
+		}
+		out = append(out, s)
+		i = last + 1
 	}
-	return s
+	return out
+}
+
+// alike says whether the older of two adverts is what came just before the newer.
+func alike(newer, older *event.Heard) bool {
+	return newer.Source == older.Source && newer.Priority == older.Priority && newer.Interval == older.Interval &&
+		newer.At.Sub(older.At) <= newer.Interval*3/2
 }
 
 // timers says which timers were in force.
@@ -129,12 +154,8 @@ func arithmetic(base, effective uint8, terms []event.Term, more uint8) string {
 		if delta < 0 {
 			sign, delta = "-", -delta
 		}
-		state := "down"
-		if t.Up {
-			state = "up"
-		}
 		sum += int(t.Delta)
-		fmt.Fprintf(&b, " %s %d (%s %s, %s)", sign, delta, t.Kind, t.Name, state)
+		fmt.Fprintf(&b, " %s %d (%s %s, %s)", sign, delta, t.Kind, t.Name, upDown(t))
 	}
 	if more > 0 {
 		fmt.Fprintf(&b, " and %d more", more)
@@ -144,6 +165,18 @@ func arithmetic(base, effective uint8, terms []event.Term, more uint8) string {
 		fmt.Fprintf(&b, " (%d, kept within 1 to 254)", sum)
 	}
 	return b.String()
+}
+
+// upDown says the verdict on a tracked object. Before the first one it is not
+// up, and yet nothing is subtracted.
+func upDown(t event.Term) string {
+	switch {
+	case t.Up:
+		return "up"
+	case t.Delta == 0:
+		return "not up"
+	}
+	return "down"
 }
 
 // refused says what a source sent, and what is expected here.

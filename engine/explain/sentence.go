@@ -70,6 +70,9 @@ func stateSentence(e *event.Event) string {
 	case e.From == event.StateNone:
 		verb = "went to " + e.To.String()
 	}
+	if e.Kind == event.GroupState && e.Evidence.ObjectName != "" {
+		return fmt.Sprintf("%s %s: %s went to %s (%s)", what, verb, member(e), memberState(e), e.Reason)
+	}
 	cause := Cause(e)
 	return what + " " + verb + ": " + lower(cause[:len(cause)-1])
 }
@@ -114,11 +117,17 @@ func addressSentence(e *event.Event) string {
 	name := named(e.Subject.Name, "vigild")
 	switch e.Kind { //nolint:exhaustive // the caller passes these three
 	case event.AddressAdded:
+		if e.Failed() && e.Subject.Sub != "" {
+			return step(e, fmt.Sprintf("%s could not add %s", name, what))
+		}
 		if e.Failed() {
 			return step(e, fmt.Sprintf("%s could not add all addresses: %s went in", name, what))
 		}
 		return step(e, fmt.Sprintf("%s added %s", name, what))
 	case event.AddressRemoved:
+		if e.Failed() && e.Subject.Sub != "" {
+			return step(e, fmt.Sprintf("%s could not remove %s", name, what))
+		}
 		if e.Failed() {
 			return step(e, fmt.Sprintf("%s could not remove all addresses: %s went", name, what))
 		}

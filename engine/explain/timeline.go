@@ -33,6 +33,9 @@ const (
 	MarkFailed     Mark = "-" // a step did not succeed
 )
 
+// heardShown is how many of the newest adverts a timeline shows.
+const heardShown = 4
+
 // missedMax bounds the missed adverts that a timeline shows one by one.
 const missedMax = 6
 
@@ -41,7 +44,7 @@ func (c *Case) timeline() []Moment {
 	e := &c.Last
 	ev := &e.Evidence
 	var out []Moment
-	for i := range int(min(ev.N, event.HeardMax)) {
+	for i := range int(min(ev.N, heardShown)) {
 		h := &ev.Heard[i]
 		out = append(out, Moment{h.At.Sub(e.At), MarkHeard, fmt.Sprintf("advert of %s, priority %d", who(h.Source, 0), h.Priority)})
 	}
@@ -124,15 +127,20 @@ func (c *Case) stepSays(s *event.Event) string {
 	}
 	switch s.Kind { //nolint:exhaustive // the others keep their sentence
 	case event.AddressAdded, event.AddressRemoved:
-		verb := "added"
+		verb, before := "added", ""
 		if s.Kind == event.AddressRemoved {
 			verb = "removed"
 		}
 		what := count(s.Count, "address", "addresses")
-		if s.Subject.Sub != "" {
+		switch {
+		case s.Subject.Sub != "" && s.Failed():
+			what, verb = s.Subject.Sub, "not "+verb
+		case s.Subject.Sub != "":
 			what = s.Subject.Sub
+		case s.Failed():
+			before = "only "
 		}
-		return step(s, what+" "+verb)
+		return step(s, before+what+" "+verb)
 	case event.AnnounceSent:
 		return step(s, fmt.Sprintf("%s sent %s", count(s.Count, "announcement", "announcements"), moments[s.Reason]))
 	default:

@@ -93,7 +93,7 @@ func Why(c *Case) Answer {
 	}
 	a.ID, a.From, a.To, a.Reason, a.Wall = e.ID().String(), e.From, e.To, e.Reason, e.Wall
 	a.What = c.what()
-	a.Cause = Cause(e)
+	a.Cause = c.cause()
 	if refused := c.refusedMaster(); refused != nil {
 		a.Cause = fmt.Sprintf("What arrived from %s was refused because %s%s; so to this router there was no master.",
 			who(refused.Evidence.Peer, 0), refusals[refused.Reason], with("", strings.TrimPrefix(wanted(&refused.Evidence), ": ")))
@@ -104,6 +104,23 @@ func Why(c *Case) Answer {
 	a.Done = c.done()
 	a.Timeline = c.timeline()
 	return a
+}
+
+// cause says why, with what is known of the transition before.
+func (c *Case) cause() string {
+	e, before := &c.Last, &c.Previous
+	h, heard := e.Evidence.LastHeard()
+	switch {
+	case before.Kind == event.KindNone:
+	case e.Reason == event.MasterDownTimer && before.Reason == event.AddressGone && (!heard || h.At < before.At):
+		return fmt.Sprintf("This router had given the master role up %s before, because somebody removed %s; nobody else took it.",
+			Duration(e.At.Sub(before.At)), named(before.Evidence.ObjectName, "an address"))
+	case e.Reason == event.Startup && e.From == event.Init && e.To == event.Backup && before.To == event.Master:
+		return "The vrrp worker was started anew, too late to go on as MASTER, and starts over by listening for a master."
+	case e.Reason == event.Startup && e.From == event.Init && e.To == event.Backup && before.To != event.Stop:
+		return "The vrrp worker was started anew and starts over by listening for a master."
+	}
+	return Cause(e)
 }
 
 // what says which transition it was and how long ago.
@@ -161,8 +178,12 @@ func (c *Case) doubts() []string {
 // splitBrain says who else is master and since when.
 func (c *Case) splitBrain() string {
 	ev := &c.Conflict.Evidence
-	return fmt.Sprintf("Split brain: %s is heard as another master since %s, with a priority %s.",
+	s := fmt.Sprintf("Split brain: %s is heard as another master since %s, with a priority %s.",
 		who(ev.Peer, ev.PeerPriority), Time(c.Conflict.Wall), named(precedences[c.Conflict.Reason], "of its own"))
+	if ev.Stall > 0 && ev.Stall >= ev.Interval {
+		s += fmt.Sprintf(" This process itself had stood still for %s, which may be why the other one took over.", Duration(ev.Stall))
+	}
+	return s
 }
 
 // lookAt says what to check next.
@@ -181,6 +202,14 @@ func (c *Case) lookAt() []string {
 		}
 	case event.AddressGone:
 		out = append(out, "what else manages addresses on this host (systemd-networkd, NetworkManager, a script)")
+	case event.SyncGroup:
+		if e.Evidence.ObjectName != "" {
+			out = append(out, fmt.Sprintf("why %s went to %s", member(e), memberState(e)))
+		}
+	case event.Startup:
+		if c.Previous.Kind != event.KindNone && c.Previous.To != event.Stop {
+			out = append(out, "the log of this host: why the vrrp worker was lost")
+		}
 	case event.Resumed:
 		out = append(out, "the log of this host: why the vrrp worker was lost")
 	}
@@ -191,15 +220,18 @@ func (c *Case) lookAt() []string {
 }
 
 func lookAtSilence(c *Case, peer netip.Addr) []string {
-	switch {
-	case c.refusedMaster() != nil:
+	if c.refusedMaster() != nil {
 		return []string{"the configurations of the two routers, which differ in what is named above"}
-	case doubt(&c.Last) != "":
-		return []string{"what kept this host busy or stopped: a snapshot or migration of the machine, disk, stolen CPU time"}
-	case !peer.IsValid():
-		return []string{"whether the other router is running, and whether its adverts reach this interface (IP protocol 112)"}
 	}
-	return []string{fmt.Sprintf("whether %s is running, and whether its adverts reach this interface (IP protocol 112)", peer)}
+	var out []string
+	if doubt(&c.Last) != "" {
+		out = append(out, "what kept this host busy or stopped: a snapshot or migration of the machine, disk, stolen CPU time")
+	}
+	other := "the other router"
+	if peer.IsValid() {
+		other = peer.String()
+	}
+	return append(out, fmt.Sprintf("whether %s is running, and whether its adverts reach this interface (IP protocol 112)", other))
 }
 
 func routerName(a netip.Addr) string {

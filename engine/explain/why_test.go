@@ -158,12 +158,35 @@ func cases() map[string]Case {
 		"address_gone": plain(event.Master, event.Backup, event.AddressGone, func(e *event.Event) {
 			e.Evidence.ObjectName = "192.0.2.1"
 		}),
-		"sync_group":    plain(event.Backup, event.Master, event.SyncGroup, tracked(event.SubjectInstance, "VI_2", event.Master)),
-		"reload":        plain(event.Master, event.Backup, event.Reload, func(e *event.Event) { e.Detail = "interface eth0 became eth1" }),
-		"deleted":       plain(event.Master, event.Deleted, event.Reload, nil),
-		"shutdown":      plain(event.Master, event.Stop, event.Shutdown, nil),
-		"resumed":       plain(event.Init, event.Master, event.Resumed, nil),
-		"admin":         plain(event.Master, event.Backup, event.Admin, nil),
+		"sync_group": plain(event.Backup, event.Master, event.SyncGroup, tracked(event.SubjectInstance, "VI_2", event.Master)),
+		"reload":     plain(event.Master, event.Backup, event.Reload, func(e *event.Event) { e.Detail = "interface eth0 became eth1" }),
+		"deleted":    plain(event.Master, event.Deleted, event.Reload, nil),
+		"shutdown":   plain(event.Master, event.Stop, event.Shutdown, nil),
+		"resumed":    plain(event.Init, event.Master, event.Resumed, nil),
+		"admin":      plain(event.Master, event.Backup, event.Admin, nil),
+		"address_gone_back": {
+			Last:     change(event.Backup, event.Master, event.MasterDownTimer, nil),
+			Previous: event.Event{Kind: event.VRRPState, From: event.Master, To: event.Backup, Reason: event.AddressGone, At: at - 4e8, Evidence: event.Evidence{ObjectName: "192.0.2.1"}},
+		},
+		"address_gone_long_ago": { // the twin: a master was heard since
+			Last:     change(event.Backup, event.Master, event.MasterDownTimer, silent),
+			Previous: event.Event{Kind: event.VRRPState, From: event.Master, To: event.Backup, Reason: event.AddressGone, At: at - 9e9, Evidence: event.Evidence{ObjectName: "192.0.2.1"}},
+		},
+		"worker_restarted": {
+			Last:     change(event.Init, event.Backup, event.Startup, nil),
+			Previous: event.Event{Kind: event.VRRPState, From: event.Backup, To: event.Master, Reason: event.Preempt, Wall: wall - 1e9},
+		},
+		"lowered": plain(event.Master, event.Backup, event.HigherPriority, func(e *event.Event) {
+			weighed(e)
+			e.Evidence.Peer, e.Evidence.PeerPriority = peer, 100
+		}),
+		"frozen": {
+			Last: change(event.Backup, event.Master, event.Preempt, nil), Conflicting: true,
+			Conflict: event.Event{
+				Kind: event.VRRPConflict, Subject: vi1, Reason: event.ConflictLower, To: event.Up, Wall: wall + int64(time.Minute),
+				Evidence: event.Evidence{Peer: other, PeerPriority: 90, Interval: time.Second, Stall: 8 * time.Second},
+			},
+		},
 		"startup":       plain(event.Init, event.Backup, event.Startup, nil),
 		"startup_fault": plain(event.Init, event.Fault, event.Startup, tracked(event.SubjectInterface, "eth0", event.Down)),
 		"startup_owner": plain(event.Backup, event.Master, event.Startup, func(e *event.Event) { e.Priority = 255 }),
