@@ -5,11 +5,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -132,8 +132,25 @@ func (d *director) ctl(ctx context.Context, args ...string) (string, error) {
 
 // is says whether the director reports the state for its instance.
 func (d *director) is(ctx context.Context, state string) bool {
-	out, err := d.ctl(ctx, "status")
-	return err == nil && strings.Contains(out, "VI_1") && strings.Contains(out, state)
+	out, err := d.ctl(ctx, "status", "--json")
+	if err != nil {
+		return false
+	}
+	var v struct {
+		Instances []struct {
+			Name  string `json:"name"`
+			State string `json:"state"`
+		} `json:"instances"`
+	}
+	if json.Unmarshal([]byte(out), &v) != nil {
+		return false
+	}
+	for _, i := range v.Instances {
+		if i.Name == "VI_1" && i.State == state {
+			return true
+		}
+	}
+	return false
 }
 
 // reach waits until the director reports the state.

@@ -63,8 +63,8 @@ func (l *lab) wire() error {
 		w+"link add br0 type bridge", w+"addr add "+addrWatch+"/24 dev br0", w+"link set br0 up")
 	for _, h := range []struct{ name, addr string }{{"a", addrA}, {"b", addrB}} {
 		lines = append(lines,
-			w+"link add "+h.name+" type veth peer name eth0 netns "+l.ns(h.name),
-			w+"link set "+h.name+" master br0 up",
+			w+"link add to-"+h.name+" type veth peer name eth0 netns "+l.ns(h.name),
+			w+"link set to-"+h.name+" master br0 up",
 			"-n "+l.ns(h.name)+" addr add "+h.addr+"/24 dev eth0",
 			"-n "+l.ns(h.name)+" link set eth0 up")
 	}
