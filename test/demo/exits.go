@@ -164,7 +164,7 @@ func fromWebhook(_ context.Context, l *lab, id string) (string, error) {
 		stamp, sign := d.Header.Get("X-Vigil-Timestamp"), d.Header.Get("X-Vigil-Signature")
 		mac := hmac.New(sha256.New, []byte(webhookSecret))
 		mac.Write([]byte(stamp + "." + d.Body))
-		if want := "sha256=" + hex.EncodeToString(mac.Sum(nil)); !hmac.Equal([]byte(want), []byte(sign)) {
+		if want := "v1=" + hex.EncodeToString(mac.Sum(nil)); !hmac.Equal([]byte(want), []byte(sign)) {
 			return "", false
 		}
 		var pretty any

@@ -67,7 +67,7 @@ func watch(ctx context.Context, l *lab, self string) error {
 	in := func(name string) string { return filepath.Join(l.dir, name) }
 	snmp := func(host string, port int) []string {
 		return []string{
-			"env", "SNMP_PERSISTENT_DIR=" + in("snmp-"+host), "snmpd", "-f", "-Lo", "-r", "-C", "-c", in("snmpd-" + host + ".conf"),
+			"env", "MIBS=", "SNMP_PERSISTENT_DIR=" + in("snmp-"+host), "snmpd", "-f", "-Lo", "-r", "-C", "-c", in("snmpd-" + host + ".conf"),
 			"-I", "-smux", "-p", in("snmpd-" + host + ".pid"), fmt.Sprintf("udp:127.0.0.1:%d", port),
 		}
 	}
@@ -82,7 +82,7 @@ func watch(ctx context.Context, l *lab, self string) error {
 			"--web.listen-address=127.0.0.1:9090", "--enable-feature=exemplar-storage", "--log.level=warn",
 		}},
 		{"snmptrapd", []string{
-			"env", "SNMP_PERSISTENT_DIR=" + in("snmp-trap"), "snmptrapd", "-f", "-Lo", "-On", "-C", "-c", in("snmptrapd.conf"), "udp:127.0.0.1:1620",
+			"env", "MIBS=", "SNMP_PERSISTENT_DIR=" + in("snmp-trap"), "snmptrapd", "-f", "-Lo", "-On", "-C", "-c", in("snmptrapd.conf"), "udp:127.0.0.1:1620",
 		}},
 		{"snmpd-a", snmp("a", 1611)},
 		{"snmpd-b", snmp("b", 1612)},
