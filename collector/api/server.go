@@ -60,6 +60,14 @@ type Server struct {
 	mux  *http.ServeMux
 	// follow has a place for each follower.
 	follow chan struct{}
+	// runs is how each tracked script ended last.
+	runs map[string]outcome
+}
+
+// outcome is how a program ended.
+type outcome struct {
+	why    event.Reason
+	status int64
 }
 
 // New returns a Server over src.
@@ -76,7 +84,7 @@ func New(src Source, opts Options) *Server {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Server{src: src, opts: opts, ring: newRing(opts.Events), mux: http.NewServeMux(), follow: make(chan struct{}, opts.Followers)}
+	s := &Server{src: src, opts: opts, ring: newRing(opts.Events), mux: http.NewServeMux(), follow: make(chan struct{}, opts.Followers), runs: map[string]outcome{}}
 	for _, e := range s.endpoints() {
 		s.mux.HandleFunc("GET "+e.pattern, e.serve)
 		s.mux.HandleFunc(e.pattern, onlyGet)
@@ -104,11 +112,36 @@ func (s *Server) endpoints() []endpoint {
 }
 
 // Events implements the reader of the observe role: it keeps the events and
-// wakes who follows. It never waits.
+// wakes who follows. It never waits, and is called from one goroutine.
 func (s *Server) Events(_ *ledger.View, es []event.Event) {
-	if len(es) > 0 {
-		s.ring.add(es)
+	kept := make([]event.Event, 0, len(es))
+	for i := range es {
+		if s.news(&es[i]) {
+			kept = append(kept, es[i])
+		}
 	}
+	if len(kept) > 0 {
+		s.ring.add(kept)
+	}
+}
+
+// scriptsMax bounds the scripts whose last outcome is remembered.
+const scriptsMax = 4096
+
+// news says whether an event is worth keeping: the runs of a tracked script
+// that end as the one before, one a second, would push all else out. They are
+// counted elsewhere.
+func (s *Server) news(e *event.Event) bool {
+	if e.Kind != event.ExecDone || e.Subject.Kind != event.SubjectScript {
+		return true
+	}
+	now := outcome{e.Reason, e.Count}
+	was, known := s.runs[e.Subject.Name]
+	if !known && len(s.runs) >= scriptsMax {
+		return e.Failed()
+	}
+	s.runs[e.Subject.Name] = now
+	return now != was
 }
 
 // ServeHTTP implements http.Handler.

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -141,7 +142,7 @@ func TestProblemsAreTold(t *testing.T) {
 		{"somebody else removed 192.0.2.51/24 of VI_1", event.Event{Kind: event.AddressLost, Subject: lost}},
 		{"VI_1 is master without 192.0.2.51/24", event.Event{Kind: event.AddressRemoved, Subject: vi1}},
 		{"VI_2 is BACKUP and still has 192.0.2.52/24", event.Event{Kind: event.AddressAdded, Subject: vi2, Count: 1}},
-		{"refused real-time priority", event.Event{Kind: event.PrivilegeDenied, Subject: vrrp, Detail: "real-time priority"}},
+		{"real-time priority", event.Event{Kind: event.PrivilegeDenied, Subject: vrrp, Detail: "real-time priority"}},
 		{"a.conf:3:1", event.Event{Kind: event.ConfigRejected, Detail: "a.conf:3:1: unknown keyword"}},
 		{"Channel smtp could not deliver", event.Event{Kind: event.NotifyFailed, Subject: event.Subject{Kind: event.SubjectChannel, Name: "smtp"}, Reason: event.FailRefused}},
 	} {
@@ -280,6 +281,31 @@ func TestRingForgetsTheOldestAndSaysSo(t *testing.T) {
 	}
 	if got := get[Events](t, w.server, "/api/v1/events?since=1h"); len(got.Events) != 4 || got.Events[0].Event == nil {
 		t.Errorf("since: %+v", got)
+	}
+}
+
+// TestRunsThatEndLikeTheLastAreNoNews: a tracked script runs every second.
+func TestRunsThatEndLikeTheLastAreNoNews(t *testing.T) {
+	w := newWorld(Options{})
+	chk := event.Subject{Kind: event.SubjectScript, Name: "chk"}
+	for i, e := range []event.Event{
+		{Count: 0}, {Count: 0}, {Count: 1, Reason: event.FailExit}, {Count: 1, Reason: event.FailExit}, {Count: 2, Reason: event.FailExit},
+		{Count: 0}, {Count: 0},
+	} {
+		e.Kind, e.Subject = event.ExecDone, chk
+		w.happen(time.Duration(i+2)*time.Second, e)
+	}
+	// A program of a notifier is news each time.
+	for range 2 {
+		w.happen(time.Minute, event.Event{Kind: event.ExecDone, Subject: event.Subject{Kind: event.SubjectChannel, Name: "script"}})
+	}
+	got := get[Events](t, w.server, "/api/v1/events?kind=exec.done")
+	var counts []int64
+	for _, e := range got.Events {
+		counts = append(counts, e.Event.Count)
+	}
+	if want := []int64{1, 2, 0, 0, 0}; !slices.Equal(counts, want) {
+		t.Errorf("kept %v, want %v", counts, want)
 	}
 }
 

@@ -47,7 +47,7 @@ func Sentence(e *event.Event) string {
 	case event.LinkGap:
 		return with(fmt.Sprintf("%s of %s were lost on the way", count(e.Count, "event", "events"), named(name, e.Origin.String())), e.Detail)
 	case event.PrivilegeDenied:
-		return fmt.Sprintf("The kernel refused %s to the %s worker, which goes on without", named(e.Detail, "a privilege"), named(name, e.Origin.String()))
+		return with(fmt.Sprintf("The kernel refused the %s worker a privilege, and it goes on without", named(name, e.Origin.String())), e.Detail)
 	case event.Stalled:
 		return with(fmt.Sprintf("The %s worker itself stood still for %s", e.Origin, Duration(e.Took)), e.Detail)
 	case event.ClockStepped:

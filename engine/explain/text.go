@@ -104,7 +104,11 @@ func (a *Answer) times(b *strings.Builder, p Paint) {
 
 // milliseconds renders a time on the line, with its sign.
 func milliseconds(d time.Duration) string {
-	s := strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 1, 64)
+	digits := 1
+	if d > -time.Millisecond && d < time.Millisecond {
+		digits = 2
+	}
+	s := strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', digits, 64)
 	switch {
 	case d > 0:
 		return "+" + s
