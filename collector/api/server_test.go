@@ -289,8 +289,13 @@ func TestRunsThatEndLikeTheLastAreNoNews(t *testing.T) {
 	w := newWorld(Options{})
 	chk := event.Subject{Kind: event.SubjectScript, Name: "chk"}
 	for i, e := range []event.Event{
-		{Count: 0}, {Count: 0}, {Count: 1, Reason: event.FailExit}, {Count: 1, Reason: event.FailExit}, {Count: 2, Reason: event.FailExit},
-		{Count: 0}, {Count: 0},
+		{Count: 0},
+		{Count: 0},
+		{Count: 1, Reason: event.FailExit},
+		{Count: 1, Reason: event.FailExit},
+		{Count: 2, Reason: event.FailExit},
+		{Count: 0},
+		{Count: 0},
 	} {
 		e.Kind, e.Subject = event.ExecDone, chk
 		w.happen(time.Duration(i+2)*time.Second, e)
