@@ -102,7 +102,7 @@ func (r *Router) resumable(list []Resumed) map[*instance]bool {
 func (r *Router) resume(in *instance, by because) {
 	out := r.become(in, event.Master, cause{why: event.Resumed, by: by, resumed: true})
 	if g := in.group; g != nil {
-		r.settleGroup(g, event.Resumed, out)
+		r.settleGroup(g, event.Resumed, out, in)
 	}
 }
 
@@ -410,7 +410,7 @@ func (r *Router) mend(by because) {
 				r.review(m, event.Reload, by) // whoever was at fault is no member any more
 			}
 		}
-		r.settleGroup(g, event.Reload, by)
+		r.settleGroup(g, event.Reload, by, nil)
 	}
 	for _, in := range r.instances {
 		if in.group == nil && in.state == event.Fault {

@@ -98,9 +98,10 @@ func (in *instance) precedence(priority uint8) event.Reason {
 
 // conflict is another master that is heard while master.
 type conflict struct {
-	source netip.Addr
-	why    event.Reason
-	ref    event.Ref
+	source   netip.Addr
+	priority uint8
+	why      event.Reason
+	ref      event.Ref
 }
 
 // conflicting reports another master that has to give way to us.
@@ -116,7 +117,7 @@ func (r *Router) conflicting(in *instance, x *stimulus) {
 		Kind: event.VRRPConflict, Subject: in.subject, From: event.Down, To: event.Up, Reason: why,
 		Priority: in.priority, Evidence: r.evidence(in, &k),
 	})
-	*c = conflict{x.source, why, e.cause}
+	*c = conflict{x.source, x.priority, why, e.cause}
 }
 
 // endConflict reports that the other master is not heard any more, or that we
@@ -130,6 +131,6 @@ func (r *Router) endConflict(in *instance) {
 	in.conflict = conflict{}
 	r.emit(event.Event{
 		Kind: event.VRRPConflict, Subject: in.subject, From: event.Up, To: event.Down, Reason: c.why,
-		Priority: in.priority, Cause: c.ref, Root: c.ref, Evidence: event.Evidence{Peer: c.source},
+		Priority: in.priority, Cause: c.ref, Root: c.ref, Evidence: event.Evidence{Peer: c.source, PeerPriority: c.priority},
 	})
 }

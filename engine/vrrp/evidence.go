@@ -118,22 +118,26 @@ type pauses struct {
 		end event.Instant // when it was seen
 	}
 	head int
-	// told is the deadline for which a stall was already reported.
+	// told is until when stalls are reported.
 	told event.Instant
 	// limit is the shortest master-down interval of all instances, 0 for none.
 	limit time.Duration
 }
 
-// look notes whether the least deadline is overdue.
-func (p *pauses) look(now event.Instant, h timers) {
+// look notes whether the least deadline is overdue. late is how much, and
+// fresh says that this is the first sight of this pause.
+func (p *pauses) look(now event.Instant, h timers) (late time.Duration, fresh bool) {
 	if len(h) == 0 || now.Sub(h[0].due) < pauseWorth {
-		return
+		return 0, false
 	}
-	if p.ring[p.head].due != h[0].due {
+	// A deadline before the end of the last pause is part of that pause: an
+	// advert that waited has moved a timer, but not far enough.
+	if fresh = h[0].due > p.ring[p.head].end; fresh {
 		p.head = (p.head + 1) % len(p.ring)
 		p.ring[p.head].due = h[0].due
 	}
 	p.ring[p.head].end = now
+	return now.Sub(h[0].due), fresh
 }
 
 // longest is the longest pause that ended after since.
@@ -146,19 +150,17 @@ func (p *pauses) longest(since event.Instant) (d time.Duration) {
 	return d
 }
 
-// thaw is the freeze detector: after a pause in which every peer must have
-// taken us for dead, whoever is still master, now that all that was received
-// meanwhile has been judged, tells the neighbours again where the addresses are.
+// thaw is the freeze detector. It runs when time passes again, which is when
+// all that was received meanwhile has been judged: after a pause in which every
+// peer must have taken us for dead, whoever is still master tells the
+// neighbours again where the addresses are.
 func (r *Router) thaw() {
-	if len(r.timers) == 0 || r.pause.limit == 0 {
+	p := &r.pause
+	late := p.longest(p.told)
+	if p.limit == 0 || late < p.limit {
 		return
 	}
-	due := r.timers[0].due
-	late := r.now.Sub(due)
-	if late < r.pause.limit || due == r.pause.told {
-		return
-	}
-	r.pause.told = due
+	p.told = r.now
 	r.tally.Stalls++
 	by := r.emit(event.Event{
 		Kind: event.Stalled, Subject: event.Subject{Kind: event.SubjectRouter, Name: "vrrp"}, Took: late,

@@ -70,7 +70,7 @@ func (r *Router) moved(in *instance, why event.Reason, by because) {
 	for _, m := range in.group.others(in) {
 		r.step(m, stimulus{kind: onGroup, at: r.now, why: event.SyncGroup, by: by, to: to, leader: in.set.Name})
 	}
-	r.settleGroup(in.group, why, by)
+	r.settleGroup(in.group, why, by, in)
 }
 
 // beginGroup reports the state that a group starts in ahead of its members
@@ -83,14 +83,14 @@ func (r *Router) beginGroup(g *group, by because) {
 		}
 	}
 	if g.state == event.Init && (to == event.Fault || !g.faulty()) {
-		r.groupMoved(g, to, event.Startup, by)
+		r.groupMoved(g, to, event.Startup, by, nil)
 	}
 }
 
 // settleGroup derives the state of a group from its members and reports a change.
-func (r *Router) settleGroup(g *group, why event.Reason, by because) {
+func (r *Router) settleGroup(g *group, why event.Reason, by because, leader *instance) {
 	if to := g.derive(); to != g.state {
-		r.groupMoved(g, to, why, by)
+		r.groupMoved(g, to, why, by, leader)
 	}
 }
 
@@ -118,11 +118,16 @@ func (g *group) derive() event.State {
 	return event.Backup
 }
 
-// groupMoved sets the state of a group; it is its single writer.
-func (r *Router) groupMoved(g *group, to event.State, why event.Reason, by because) {
+// groupMoved sets the state of a group; it is its single writer. leader is the
+// member that moved first, nil if none did.
+func (r *Router) groupMoved(g *group, to event.State, why event.Reason, by because, leader *instance) {
 	from := g.state
 	g.state = to
 	g.last = event.Event{Kind: event.GroupState, Subject: g.subject, From: from, To: to, Reason: why, Cause: by.cause}
+	if leader != nil {
+		e := &g.last.Evidence
+		e.Object, e.ObjectName, e.ObjectState = event.SubjectInstance, leader.set.Name, leader.state
+	}
 	out := r.emit(g.last)
 	g.last.At, g.last.Root = r.now, out.root
 }

@@ -252,8 +252,11 @@ func after(t event.Instant, d time.Duration) event.Instant {
 	return t.Add(d)
 }
 
-// send sends one advert.
+// send sends one advert, if there is a way to send it.
 func (r *Router) send(in *instance, priority uint8) {
+	if !in.source.IsValid() || in.ifc != nil && in.ifc.index == 0 {
+		return
+	}
 	in.tally.Sent++
 	if priority == 0 {
 		in.tally.ZeroSent++

@@ -92,7 +92,7 @@ func (r *Router) reindex(i *iface) {
 // not change but its existence did (dont_track_primary).
 func (r *Router) reviewUsers(i *iface) {
 	for _, in := range i.users {
-		r.review(in, event.ReasonNone, because{i.last.Root, i.last.Root})
+		r.review(in, event.ReasonNone, because{})
 	}
 }
 
@@ -213,7 +213,7 @@ func (r *Router) lost(x IfAddr) {
 	by := r.emit(event.Event{
 		Kind: event.AddressLost, Subject: subject, Count: 1, Detail: x.Prefix.String(), Priority: in.priority,
 	})
-	f := fault{kind: event.SubjectInterface, name: x.Prefix.String(), state: event.Down}
+	f := fault{name: subject.Sub, state: event.Down}
 	r.step(in, stimulus{kind: onGone, at: r.now, why: event.AddressGone, by: by, fault: f})
 }
 

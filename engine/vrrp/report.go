@@ -48,7 +48,7 @@ func (r *Router) Snapshot(now event.Instant, out *Output) {
 		e.Subject, e.To, e.Priority = in.subject, in.state, in.priority
 		again(e)
 		again(event.Event{
-			Kind: event.VRRPPriority, Subject: in.subject, Priority: in.priority, At: in.since, Evidence: r.evidence(in, &cause{}),
+			Kind: event.VRRPPriority, Subject: in.subject, Priority: in.priority, Evidence: r.evidence(in, &cause{}),
 		})
 		if in.state == event.Master && in.owned.Kind != event.KindNone {
 			e := in.owned

@@ -77,7 +77,9 @@ func (r *Router) Step(now event.Instant, in Input, out *Output) {
 		r.now = now
 	}
 	r.out = out
-	r.pause.look(r.now, r.timers)
+	if late, fresh := r.pause.look(r.now, r.timers); fresh {
+		r.lag(late)
+	}
 	switch in := in.(type) {
 	case Tick:
 		r.tick()
@@ -130,7 +132,9 @@ func (r *Router) tick() {
 	r.thaw()
 	for len(r.timers) > 0 && r.timers[0].due <= r.now {
 		t := r.timers[0]
-		r.lag(r.now.Sub(t.due))
+		if t.due != r.pause.ring[r.pause.head].due {
+			r.lag(r.now.Sub(t.due)) // else it was counted when it was seen
+		}
 		t.owner.expire(r)
 	}
 	for len(r.timers) > 0 && r.timers[0].due <= r.now.Add(early) {
@@ -277,7 +281,7 @@ func (r *Router) stop() {
 		r.become(in, event.Stop, cause{why: event.Shutdown})
 	}
 	for _, g := range r.groups {
-		r.groupMoved(g, event.Stop, event.Shutdown, because{})
+		r.groupMoved(g, event.Stop, event.Shutdown, because{}, nil)
 	}
 	for len(r.timers) > 0 {
 		r.timers.remove(r.timers[0])

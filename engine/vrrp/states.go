@@ -88,7 +88,7 @@ func (r *Router) inInit(in *instance, x *stimulus) {
 		if in.group.is(event.Master) {
 			// A reload put it into a group that is master: it joins, at once.
 			by = r.become(in, event.Master, cause{why: event.SyncGroup, by: by})
-			r.settleGroup(in.group, event.SyncGroup, by)
+			r.settleGroup(in.group, event.SyncGroup, by, in)
 			return
 		}
 		r.moved(in, event.Startup, by)
@@ -207,6 +207,9 @@ func (r *Router) inMaster(in *instance, x *stimulus) {
 		c := x.cause()
 		switch x.to {
 		case event.Backup:
+			if x.why == event.Reload {
+				c.zeros = 1 // nobody else leads this: tell the peer
+			}
 			r.become(in, event.Backup, c)
 		case event.Fault:
 			c.zeros = 1

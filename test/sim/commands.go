@@ -1,0 +1,315 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/vrrp"
+)
+
+// commands are those that make things happen.
+var commands = map[string]func(p *player, words []string) error{
+	"run":     (*player).run,
+	"cut":     func(p *player, w []string) error { return p.each(w, func(x path) { p.world.wires.cut[x] = true }) },
+	"heal":    (*player).heal,
+	"drop":    (*player).drop,
+	"dup":     (*player).dup,
+	"delay":   (*player).delay,
+	"link":    (*player).link,
+	"addr":    (*player).addr,
+	"refuse":  (*player).refuse,
+	"netlink": (*player).netlink,
+	"script":  (*player).script,
+	"file":    (*player).file,
+	"process": (*player).process,
+	"bfd":     (*player).bfd,
+	"freeze":  (*player).freeze,
+	"kill":    (*player).kill,
+	"start":   (*player).start,
+	"stop":    (*player).stop,
+	"set":     func(p *player, w []string) error { return p.plan.change(w) },
+	"reload":  (*player).reload,
+	"inject":  (*player).inject,
+	"show":    (*player).show,
+}
+
+func (p *player) run(w []string) error {
+	d, err := time.ParseDuration(w[0])
+	p.world.Run(d)
+	return err
+}
+
+// each calls do for the directions that a word names: a-b, a>b, or a for all
+// that goes to and comes from it.
+func (p *player) each(words []string, do func(path)) error {
+	for _, w := range words {
+		if a, b, ok := strings.Cut(w, "-"); ok {
+			do(path{a, b})
+			do(path{b, a})
+		} else if a, b, ok := strings.Cut(w, ">"); ok {
+			do(path{a, b})
+		} else if p.world.node(w) != nil {
+			for _, n := range p.world.nodes {
+				do(path{w, n.name})
+				do(path{n.name, w})
+			}
+		} else {
+			return fmt.Errorf("no direction is called %s", w)
+		}
+	}
+	return nil
+}
+
+func (p *player) heal(w []string) error {
+	if len(w) == 0 {
+		p.world.wires = newWires()
+	}
+	return p.each(w, func(x path) { delete(p.world.wires.cut, x) })
+}
+
+func (p *player) drop(w []string) error {
+	n, err := strconv.Atoi(w[1])
+	return firstError(err, p.each(w[:1], func(x path) { p.world.wires.drop[x] = n }))
+}
+
+func (p *player) dup(w []string) error {
+	n, err := strconv.Atoi(w[1])
+	return firstError(err, p.each(w[:1], func(x path) { p.world.wires.dup[x] = n }))
+}
+
+func (p *player) delay(w []string) error {
+	d, err := time.ParseDuration(w[1])
+	return firstError(err, p.each(w[:1], func(x path) { p.world.wires.delay[x] = d }))
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// on finds the router that a command is for.
+func (p *player) on(w []string, least int) (*Node, error) {
+	if len(w) < least {
+		return nil, fmt.Errorf("%d more words are needed", least-len(w))
+	}
+	n := p.world.node(w[0])
+	if n == nil {
+		return nil, fmt.Errorf("no router is called %s", w[0])
+	}
+	return n, nil
+}
+
+func (p *player) link(w []string) error {
+	n, err := p.on(w, 3)
+	if err != nil {
+		return err
+	}
+	return n.setLink(w[1], w[2])
+}
+
+func (p *player) addr(w []string) error {
+	n, err := p.on(w, 4)
+	if err != nil {
+		return err
+	}
+	a, err := prefix(w[3])
+	if err != nil {
+		return err
+	}
+	if w[2] == "add" {
+		n.addAddress(w[1], a)
+	} else {
+		n.removeAddress(w[1], a)
+	}
+	return nil
+}
+
+func (p *player) refuse(w []string) error {
+	n, err := p.on(w, 2)
+	if err != nil {
+		return err
+	}
+	a, err := prefix(w[1])
+	n.kernel.refused[a.Addr()] = true
+	return err
+}
+
+func (p *player) netlink(w []string) error {
+	n, err := p.on(w, 2)
+	if err != nil {
+		return err
+	}
+	n.kernel.latency, err = time.ParseDuration(w[1])
+	return err
+}
+
+func (p *player) script(w []string) error {
+	n, err := p.on(w, 3)
+	if err != nil {
+		return err
+	}
+	times := 1
+	if len(w) > 3 {
+		if times, err = strconv.Atoi(w[3]); err != nil {
+			return err
+		}
+	}
+	x := vrrp.ScriptResult{Name: w[1], OK: w[2] == "ok", Took: 30 * time.Millisecond}
+	if !x.OK {
+		x.Status, x.Reason = 1, event.FailExit
+	}
+	for range times {
+		n.loads++
+		x.Cause = event.Ref{Epoch: parentEpoch, Seq: n.loads}
+		n.tell(x)
+	}
+	return nil
+}
+
+func (p *player) file(w []string) error {
+	n, err := p.on(w, 3)
+	if err != nil {
+		return err
+	}
+	v, err := strconv.ParseInt(w[2], 0, 64)
+	n.tell(vrrp.FileValue{Name: w[1], Value: v})
+	return err
+}
+
+func (p *player) process(w []string) error {
+	n, err := p.on(w, 3)
+	if err != nil {
+		return err
+	}
+	v, err := strconv.Atoi(w[2])
+	n.tell(vrrp.ProcessCount{Name: w[1], Count: v})
+	return err
+}
+
+func (p *player) bfd(w []string) error {
+	n, err := p.on(w, 3)
+	if err != nil {
+		return err
+	}
+	n.tell(vrrp.BFDState{Name: w[1], Up: w[2] == "up"})
+	return nil
+}
+
+func (p *player) freeze(w []string) error {
+	n, err := p.on(w, 2)
+	if err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(w[1])
+	n.frozen = p.world.now.Add(d)
+	p.world.after(d, n.thaw)
+	return err
+}
+
+func (p *player) kill(w []string) error {
+	n, err := p.on(w, 1)
+	if err != nil {
+		return err
+	}
+	if n.router == nil {
+		return fmt.Errorf("%s does not run", n.name)
+	}
+	n.kill()
+	return nil
+}
+
+func (p *player) start(w []string) error {
+	n, err := p.on(w, 1)
+	if err != nil {
+		return err
+	}
+	s, err := p.plan.settings(n.name)
+	if err != nil {
+		return err
+	}
+	n.start(s, len(w) > 1 && w[1] == "resume")
+	return nil
+}
+
+func (p *player) stop(w []string) error {
+	n, err := p.on(w, 1)
+	if err != nil {
+		return err
+	}
+	n.tell(vrrp.Stop{})
+	p.world.flush()
+	if n.router == nil || n.frozen != 0 {
+		return nil
+	}
+	if !n.router.Stopped() && n.kernel.latency == 0 {
+		return fmt.Errorf("%s has not stopped", n.name)
+	}
+	return nil
+}
+
+func (p *player) reload(w []string) error {
+	for _, n := range p.world.nodes {
+		if len(w) > 0 && !slices.Contains(w, n.name) || n.router == nil {
+			continue
+		}
+		s, err := p.plan.settings(n.name)
+		if err != nil {
+			return err
+		}
+		n.tell(n.configuration(s))
+	}
+	return nil
+}
+
+func (p *player) inject(w []string) error {
+	n, err := p.on(w, 1)
+	if err != nil {
+		return err
+	}
+	return n.inject(w[1:])
+}
+
+func (p *player) show(w []string) error {
+	switch w[0] {
+	case "owners":
+		for _, n := range p.world.nodes {
+			p.world.log.line(n, "= %s", p.world.owners(n))
+		}
+		return nil
+	case "tally", "router", "snapshot":
+	default:
+		return fmt.Errorf("nothing to show is called %q", w[0])
+	}
+	n, err := p.on(w[1:], 1)
+	if err != nil {
+		return err
+	}
+	switch w[0] {
+	case "tally":
+		for _, t := range n.router.Tallies(p.world.now, nil) {
+			p.world.log.line(n, "= %s %s", t.Subject.Name, tallyText(&t))
+		}
+	case "router":
+		t := n.router.RouterTally(p.world.now)
+		p.world.log.line(n, "= %s", routerText(&t))
+	case "snapshot":
+		var out vrrp.Output
+		n.router.Snapshot(p.world.now, &out)
+		for i := range out.Events {
+			n.events = append(n.events, out.Events[i])
+			p.world.log.event(n, &out.Events[i])
+		}
+	}
+	return nil
+}
