@@ -15,11 +15,6 @@ import (
 	"github.com/vigild/vigild/engine/vrrp"
 )
 
-// lazy is how long the sockets are left alone after packets came close one
-// after the other: many routers' adverts are then taken in one wake-up. Timers
-// are not affected, and elections are judged by receive times.
-const lazy = time.Millisecond
-
 // VRRP is the loop of the vrrp role: one goroutine that owns the machine, the
 // sockets and the timers. Its methods may be called from any goroutine and
 // never block; what they ask is done by the loop in order.
@@ -38,6 +33,7 @@ type VRRP struct {
 	pulse   pulse
 	ready   []int32
 	packet  vrrp.Packet
+	heard   int
 	tallies []event.Tally
 	stopped bool
 }
@@ -69,7 +65,7 @@ func (v *VRRP) turn() error {
 	before := v.clock.Now()
 	deadline, ok := v.machine.Deadline()
 	sleep, due := rest(before, deadline, ok)
-	if !due && v.pulse.dense() {
+	if !due && v.pulse.gather() {
 		// Adverts come thick: gather them for a moment.
 		if sleep < 0 || sleep > lazy {
 			sleep = lazy
@@ -77,6 +73,7 @@ func (v *VRRP) turn() error {
 		v.poller.Pause(sleep)
 		return nil
 	}
+	v.heard = 0
 	tokens, woken, err := v.poller.Wait(sleep, v.ready[:0])
 	v.ready = tokens
 	if err != nil {
@@ -88,9 +85,7 @@ func (v *VRRP) turn() error {
 	for _, token := range tokens {
 		v.listen(token)
 	}
-	if len(tokens) > 0 {
-		v.pulse.heard(v.clock.Now())
-	}
+	v.pulse.heard(v.clock.Last(), v.heard, v.packet.At)
 	if due {
 		// Every packet stamped up to before has been seen by now, so nobody is
 		// judged by what is still in a queue.
@@ -127,6 +122,7 @@ func (v *VRRP) listen(token int32) {
 
 // hear steps the machine with one packet, at the time at which it came.
 func (v *VRRP) hear(p *raw.Packet) {
+	v.heard++
 	v.packet = vrrp.Packet{
 		IfIndex: p.IfIndex, Family: p.Family, Source: p.Source, Dest: p.Dest, TTL: p.TTL,
 		At: p.At, Wall: p.Wall, Payload: p.Payload,

@@ -64,8 +64,8 @@ type hands struct {
 // Kernel is what the hands do things with; linktest has a fake.
 type Kernel interface {
 	// Add and Delete change addresses; what is so already is no failure.
-	Add([]link.Address) ([]link.Failure, error)
-	Delete([]link.Address) ([]link.Failure, error)
+	Add([]link.Address) (same int, failed []link.Failure, err error)
+	Delete([]link.Address) (same int, failed []link.Failure, err error)
 	AddRoute(words []string, family uint8) error
 	DeleteRoute(words []string, family uint8) error
 	AddRule(words []string, family uint8) error
@@ -280,7 +280,7 @@ func (h *hands) disown(t *task) bool {
 }
 
 // change adds or removes some addresses and counts how it went.
-func (h *hands) change(t *task, part []vrrp.Address, how func([]link.Address) ([]link.Failure, error)) {
+func (h *hands) change(t *task, part []vrrp.Address, how func([]link.Address) (int, []link.Failure, error)) {
 	h.batch = h.batch[:0]
 	for i := range part {
 		a, err := h.address(t, &part[i])
@@ -295,7 +295,7 @@ func (h *hands) change(t *task, part []vrrp.Address, how func([]link.Address) ([
 	if len(h.batch) == 0 {
 		return
 	}
-	failures, err := how(h.batch)
+	same, failures, err := how(h.batch)
 	h.note(t, err, "addresses")
 	if err != nil {
 		return
@@ -304,6 +304,9 @@ func (h *hands) change(t *task, part []vrrp.Address, how func([]link.Address) ([
 		h.note(t, f.Err, h.batch[f.Index].Prefix.String())
 	}
 	t.done.Count += len(h.batch) - len(failures)
+	if t.Kind == vrrp.Disown {
+		t.done.Count -= same // what was not there was not removed
+	}
 }
 
 func (h *hands) device(t *task, a *vrrp.Address) (link.Interface, error) {

@@ -63,12 +63,29 @@ func (b *inbox) close() error {
 	return b.poller.Close()
 }
 
+// lazy is how long the sockets are left alone after packets came, while they
+// come thick: many routers' adverts are then taken in one wake-up, which costs
+// ten times what a packet does. Timers are not affected, and elections are
+// judged by receive times.
+const lazy = 2 * time.Millisecond
+
+// Packets come thick when more than thickMost came within thickTime, and are
+// not over yet when the last one is younger than stillTime.
+const (
+	thickMost = 50
+	thickTime = 100 * time.Millisecond
+	stillTime = 500 * time.Microsecond
+)
+
 // pulse is the loop's sense of time: how long to rest, and whether packets
 // come thick.
 type pulse struct {
-	// lastHeard is when packets last came, thick whether the ones before were close.
-	lastHeard event.Instant
-	thick     bool
+	// since is the start of the present stretch of thickTime, count the packets
+	// in it, last those in the one before.
+	since       event.Instant
+	count, last int
+	// fresh says that packets came in the last round and more may be on their way.
+	fresh bool
 	// steps is how many jumps of the wall clock have been told.
 	steps uint64
 }
@@ -84,16 +101,25 @@ func rest(now, deadline event.Instant, ok bool) (d time.Duration, due bool) {
 	return deadline.Sub(now), false
 }
 
-// dense says, once after packets that came close to the ones before, that more
-// are worth waiting for.
-func (p *pulse) dense() bool {
-	t := p.thick
-	p.thick = false
-	return t
+// gather says, once after packets, that more are worth waiting for.
+func (p *pulse) gather() bool {
+	fresh := p.fresh
+	p.fresh = false
+	return fresh && (p.count > thickMost || p.last > thickMost)
 }
 
-// heard notes that packets came.
-func (p *pulse) heard(now event.Instant) {
-	p.thick = now.Sub(p.lastHeard) < 2*lazy
-	p.lastHeard = now
+// heard notes that n packets came, the last of them at newest.
+func (p *pulse) heard(now event.Instant, n int, newest event.Instant) {
+	if n == 0 {
+		return
+	}
+	p.fresh = now.Sub(newest) < stillTime
+	switch past := now.Sub(p.since); {
+	case past > 2*thickTime:
+		p.since, p.count, p.last = now, n, 0
+	case past > thickTime:
+		p.since, p.count, p.last = now, n, p.count
+	default:
+		p.count += n
+	}
 }

@@ -124,6 +124,7 @@ type Addresses struct {
 	out  []byte
 	in   []byte
 	fail []Failure
+	same int
 }
 
 // OpenAddresses opens an Addresses in the network namespace of the calling
@@ -145,28 +146,28 @@ func OpenAddresses() (*Addresses, error) {
 	return &Addresses{fd: fd, in: make([]byte, 32<<10)}, nil
 }
 
-// Add adds addresses, in order. One that is there already is no failure. The
-// failures are valid until the next call; err means that the outcome of the
-// rest is unknown.
-func (c *Addresses) Add(list []Address) ([]Failure, error) {
+// Add adds addresses, in order. One that is there already is no failure. same
+// is how many needed no change. The failures are valid until the next call;
+// err means that the outcome of the rest is unknown.
+func (c *Addresses) Add(list []Address) (same int, failed []Failure, err error) {
 	return c.run(unix.RTM_NEWADDR, unix.NLM_F_REQUEST|unix.NLM_F_CREATE|unix.NLM_F_EXCL, unix.EEXIST, list)
 }
 
 // Delete removes addresses, in order. One that is gone already, or whose
-// interface is, is no failure.
-func (c *Addresses) Delete(list []Address) ([]Failure, error) {
+// interface is, is no failure. The results are those of Add.
+func (c *Addresses) Delete(list []Address) (same int, failed []Failure, err error) {
 	return c.run(unix.RTM_DELADDR, unix.NLM_F_REQUEST, unix.EADDRNOTAVAIL, list)
 }
 
-func (c *Addresses) run(kind, flags uint16, fine unix.Errno, list []Address) ([]Failure, error) {
-	c.fail = c.fail[:0]
+func (c *Addresses) run(kind, flags uint16, fine unix.Errno, list []Address) (int, []Failure, error) {
+	c.fail, c.same = c.fail[:0], 0
 	for from := 0; from < len(list); from += batchMost {
 		part := list[from:min(from+batchMost, len(list))]
 		if err := c.batch(kind, flags, fine, part, from); err != nil {
-			return c.fail, err
+			return c.same, c.fail, err
 		}
 	}
-	return c.fail, nil
+	return c.same, c.fail, nil
 }
 
 // batch sends one batch and reads its answers. Only the last message asks for
@@ -201,8 +202,11 @@ func (c *Addresses) batch(kind, flags uint16, fine unix.Errno, part []Address, f
 				return nil // an answer of before a timeout
 			}
 			errno := unix.Errno(-int32(binary.NativeEndian.Uint32(m.body)))
-			gone := kind == unix.RTM_DELADDR && errno == unix.ENODEV
-			if errno != 0 && errno != fine && !gone {
+			switch {
+			case errno == 0:
+			case errno == fine, kind == unix.RTM_DELADDR && errno == unix.ENODEV:
+				c.same++
+			default:
 				c.fail = append(c.fail, Failure{from + i, errno})
 			}
 			done = done || i == len(part)-1

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,12 +49,13 @@ type addressKey struct {
 // Monitor follows interfaces and addresses. It remembers what it has told, so
 // that news which the kernel dropped are made up for by comparison.
 type Monitor struct {
-	file  *os.File
-	dump  int // a second socket, for dumps
-	seq   uint32
-	links map[int]Interface
-	addrs map[addressKey]Assigned
-	buf   []byte
+	file   *os.File
+	dump   int // a second socket, for dumps
+	seq    uint32
+	links  map[int]Interface
+	addrs  map[addressKey]Assigned
+	buf    []byte
+	closed atomic.Bool
 	// Resyncs counts how often news were lost and made up for.
 	Resyncs int
 }
@@ -112,6 +114,9 @@ func (m *Monitor) Wait(each func() error) error {
 		eerr = each()
 		return eerr != nil
 	})
+	if m.closed.Load() {
+		return os.ErrClosed
+	}
 	return errors.Join(err, eerr)
 }
 
@@ -311,6 +316,7 @@ func (m *Monitor) ask(kind uint16, each func(message)) (whole bool, err error) {
 
 // Close ends Wait.
 func (m *Monitor) Close() error {
+	m.closed.Store(true)
 	err := m.file.Close()
 	if m.dump >= 0 {
 		err = errors.Join(err, unix.Close(m.dump))

@@ -6,7 +6,9 @@ package proc
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,6 +51,15 @@ func (s Schedule) apply(denied *[]error) (restore func()) {
 			func() error { return SetThreadRealTime(s.RealTime) },
 			func() error { return SetThreadRealTime(0) })
 	}
+	if s.Slack > 0 {
+		old, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+		if err != nil {
+			old = 0 // which sets the default
+		}
+		try(fmt.Sprintf("timer slack %v", s.Slack),
+			func() error { return unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(s.Slack), 0, 0, 0) },
+			func() error { return unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(old), 0, 0, 0) })
+	}
 	return func() {
 		for i := len(undo) - 1; i >= 0; i-- {
 			if err := undo[i](); err != nil {
@@ -61,8 +72,10 @@ func (s Schedule) apply(denied *[]error) (restore func()) {
 
 // SetThreadRealTime gives the calling thread SCHED_RR at a priority of 1 to
 // 99, or the normal policy for 0.
-func SetThreadRealTime(priority int) error {
-	attr, err := unix.SchedGetAttr(0, 0)
+func SetThreadRealTime(priority int) error { return setRealTime(0, priority) }
+
+func setRealTime(tid, priority int) error {
+	attr, err := unix.SchedGetAttr(tid, 0)
 	if err != nil {
 		return fmt.Errorf("read scheduling: %w", err)
 	}
@@ -70,10 +83,67 @@ func SetThreadRealTime(priority int) error {
 	if priority > 0 {
 		attr.Policy, attr.Priority = unix.SCHED_RR, uint32(priority)
 	}
-	if err := unix.SchedSetAttr(0, attr, 0); err != nil {
+	if err := unix.SchedSetAttr(tid, attr, 0); err != nil {
 		return fmt.Errorf("set scheduling: %w", err)
 	}
 	return nil
+}
+
+// SetRealTime gives SCHED_RR at a priority of 1 to 99 to every thread of this
+// process and, because they inherit it, to every later one; but not to the
+// runtime's monitor thread. That one looks around every 20 microseconds while
+// anything runs, sleeping exactly at a real-time priority, and would take more
+// processor time than all adverts; at normal priority it obeys Schedule.Slack.
+// It gets the best normal priority instead: it may hold a lock of the runtime
+// that the others need.
+func SetRealTime(priority int) error {
+	done := map[int]bool{}
+	for more := true; more; {
+		more = false
+		threads, err := threads()
+		if err != nil {
+			return err
+		}
+		for i, tid := range threads {
+			if done[tid] {
+				continue
+			}
+			done[tid], more = true, true
+			want := priority
+			if i == monitorThread {
+				want = 0 // it may have been started with real time
+			}
+			if err := setRealTime(tid, want); err != nil && !errors.Is(err, unix.ESRCH) {
+				return fmt.Errorf("real-time priority %d: %w", priority, err)
+			}
+		}
+	}
+	return nil
+}
+
+// monitorThread is the place of the runtime's monitor among the threads in the
+// order of their creation: runtime.main starts it before anything else.
+const monitorThread = 1
+
+// threads returns the threads of this process in the order of their creation,
+// which is the order in which the kernel lists them.
+func threads() ([]int, error) {
+	dir, err := os.Open("/proc/self/task")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("list threads: %w", err)
+	}
+	var out []int
+	for _, n := range names {
+		if tid, err := strconv.Atoi(n); err == nil {
+			out = append(out, tid)
+		}
+	}
+	return out, nil
 }
 
 // RealTime returns the SCHED_RR or SCHED_FIFO priority of the calling thread,

@@ -94,6 +94,9 @@ func (c *Clock) Now() event.Instant {
 	return mono
 }
 
+// Last returns what Now returned last.
+func (c *Clock) Last() event.Instant { return c.now }
+
 func (c *Clock) jumped(mono event.Instant, offset int64) bool {
 	d := offset - c.offset
 	if d < 0 {

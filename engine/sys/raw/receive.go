@@ -66,17 +66,25 @@ type batch struct {
 	size    int
 }
 
-func newBatch(n, size int) *batch {
+// newBatch makes room for n packets. IPv4 needs no names: a raw socket delivers
+// the IP header with the source address in it.
+func newBatch(n, size int, names bool) *batch {
 	b := &batch{
-		msgs: make([]mmsghdr, n), iovs: make([]unix.Iovec, n), names: make([]unix.RawSockaddrInet6, n),
+		msgs: make([]mmsghdr, n), iovs: make([]unix.Iovec, n),
 		control: make([]byte, n*controlSize), data: make([]byte, n*size), size: size,
+	}
+	if names {
+		b.names = make([]unix.RawSockaddrInet6, n)
 	}
 	for i := range b.msgs {
 		b.iovs[i].Base = &b.data[i*size]
 		b.iovs[i].SetLen(size)
 		h := &b.msgs[i].hdr
-		h.Iov, h.Name, h.Control = &b.iovs[i], (*byte)(unsafe.Pointer(&b.names[i])), &b.control[i*controlSize]
+		h.Iov, h.Control = &b.iovs[i], &b.control[i*controlSize]
 		h.SetIovlen(1)
+		if names {
+			h.Name = (*byte)(unsafe.Pointer(&b.names[i]))
+		}
 	}
 	b.rearm(n)
 	return b
@@ -86,7 +94,9 @@ func newBatch(n, size int) *batch {
 func (b *batch) rearm(n int) {
 	for i := range n {
 		h := &b.msgs[i].hdr
-		h.Namelen = unix.SizeofSockaddrInet6
+		if b.names != nil {
+			h.Namelen = unix.SizeofSockaddrInet6
+		}
 		h.SetControllen(controlSize)
 	}
 }
@@ -97,12 +107,12 @@ type Buffers struct{ v4, v6 *batch }
 func (b *Buffers) of(family uint8) *batch {
 	if family == 6 {
 		if b.v6 == nil {
-			b.v6 = newBatch(batch6, size6)
+			b.v6 = newBatch(batch6, size6, true)
 		}
 		return b.v6
 	}
 	if b.v4 == nil {
-		b.v4 = newBatch(batch4, size4)
+		b.v4 = newBatch(batch4, size4, false)
 	}
 	return b.v4
 }
