@@ -144,7 +144,7 @@ func TestProblemsAreTold(t *testing.T) {
 		{"VI_2 is BACKUP and still has 192.0.2.52/24", event.Event{Kind: event.AddressAdded, Subject: vi2, Count: 1}},
 		{"real-time priority", event.Event{Kind: event.PrivilegeDenied, Subject: vrrp, Detail: "real-time priority"}},
 		{"a.conf:3:1", event.Event{Kind: event.ConfigRejected, Detail: "a.conf:3:1: unknown keyword"}},
-		{"Channel smtp could not deliver", event.Event{Kind: event.NotifyFailed, Subject: event.Subject{Kind: event.SubjectChannel, Name: "smtp"}, Reason: event.FailRefused}},
+		{"Mail could not be delivered", event.Event{Kind: event.NotifyFailed, Subject: event.Subject{Kind: event.SubjectChannel, Name: "smtp"}, Reason: event.FailRefused}},
 	} {
 		w := newWorld(Options{})
 		w.promote()

@@ -5,6 +5,7 @@ package explain
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/vigild/vigild/engine/event"
 )
@@ -161,19 +162,43 @@ func execSentence(e *event.Event) string {
 	return step(e, fmt.Sprintf("Program %s ended well", what))
 }
 
-func notifySentence(e *event.Event) string {
-	to := ""
+// deliveries say what a channel does, by its kind: what it delivers, that it
+// did, and that it did not. A name or recipient is put in at the verb %s.
+var deliveries = map[string][2]string{
+	"script":    {"notify script%s ran", "notify script%s did not end well"},
+	"fifo":      {"FIFO%s was written", "FIFO%s could not be written"},
+	"smtp":      {"mail%s was delivered", "mail%s could not be delivered"},
+	"webhook":   {"webhook%s was delivered", "webhook%s could not be delivered"},
+	"snmp_trap": {"SNMP trap%s was sent", "SNMP trap%s could not be sent"},
+}
+
+func notifySentence(e *event.Event) string { return capital(delivery(e)) }
+
+// delivery is the sentence of a delivery or of a failed attempt, in lower case.
+func delivery(e *event.Event) string {
+	kind, name, _ := strings.Cut(e.Subject.Name, ":")
+	says, known := deliveries[kind]
+	if !known {
+		says, name = [2]string{"channel%s delivered", "channel%s could not deliver"}, e.Subject.Name
+	}
 	if e.Subject.Sub != "" {
-		to = " to " + e.Subject.Sub
+		name = e.Subject.Sub
+	}
+	switch {
+	case name == "":
+	case kind == "smtp":
+		name = " to " + name
+	default:
+		name = " " + name
 	}
 	if e.Kind == event.NotifySent {
-		return step(e, fmt.Sprintf("Channel %s delivered%s", e.Subject.Name, to))
+		return step(e, fmt.Sprintf(says[0], name))
 	}
-	attempt := ""
-	if e.Count > 0 {
-		attempt = fmt.Sprintf(", attempt %d", e.Count)
+	out := fmt.Sprintf(says[1], name)
+	if e.Count > 1 {
+		out += fmt.Sprintf(", attempt %d", e.Count)
 	}
-	return step(e, fmt.Sprintf("Channel %s could not deliver%s%s", e.Subject.Name, to, attempt))
+	return step(e, out)
 }
 
 // condition says a state of an object in lower case.

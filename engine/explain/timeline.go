@@ -122,7 +122,10 @@ func (c *Case) done() []Step {
 // stepSays is the sentence of a step without the name of the instance, which
 // the reader knows.
 func (c *Case) stepSays(s *event.Event) string {
-	if s.Subject.Kind != event.SubjectInstance || s.Subject.Name != c.Name {
+	switch {
+	case s.Kind == event.NotifySent || s.Kind == event.NotifyFailed:
+		return delivery(s)
+	case s.Subject.Kind != event.SubjectInstance || s.Subject.Name != c.Name:
 		return Sentence(s)
 	}
 	switch s.Kind { //nolint:exhaustive // the others keep their sentence

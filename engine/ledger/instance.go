@@ -17,6 +17,8 @@ type instance struct {
 	carry carried[event.Tally]
 	// promo is the promotion under way.
 	promo promotion
+	// adopted are the events whose effects belong to the story as well.
+	adopted []event.Ref
 }
 
 // edit returns the picture of an instance for writing.
@@ -130,6 +132,12 @@ func (l *Ledger) remember(in *instance, v *Instance, e *event.Event) {
 	if l.stories[v.Last.Ref()] == in {
 		delete(l.stories, v.Last.Ref())
 	}
+	for _, ref := range in.adopted {
+		if l.stories[ref] == in {
+			delete(l.stories, ref)
+		}
+	}
+	in.adopted = nil
 	v.Last = *e
 	l.stories[e.Ref()] = in
 	if _, taken := l.stories[e.Story()]; !taken {

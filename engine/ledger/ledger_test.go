@@ -113,6 +113,29 @@ func TestStoriesOfASyncGroupAreKeptApart(t *testing.T) {
 	}
 }
 
+// TestDeliveriesAboutAGroupBelongToWhoMovedIt: the group's transition is the
+// root of its own story, and the mail about it names only that.
+func TestDeliveriesAboutAGroupBelongToWhoMovedIt(t *testing.T) {
+	p := newProducer(1)
+	first := p.enter("VI_1", event.Transition{From: event.Backup, To: event.Master, Reason: event.MasterDownTimer})
+	group := p.stamp(event.Event{Kind: event.GroupState, Subject: event.Subject{Kind: event.SubjectGroup, Name: "G1"}, To: event.Master, Cause: first.Ref()})
+	smtp := event.Subject{Kind: event.SubjectChannel, Name: "smtp"}
+	mail := p.stamp(event.Event{Kind: event.NotifySent, Subject: smtp, Root: group.Ref(), Cause: group.Ref()})
+	again := p.stamp(event.Event{Kind: event.NotifySent, Subject: smtp, Root: group.Ref(), Cause: group.Ref()})
+	l := moved(t, fold([]event.Event{first, group, mail}))
+	l.Apply(&again)
+	if s := l.View().Instance("VI_1").Story; len(s) != 3 || s[0].Kind != event.GroupState || s[1].Kind != event.NotifySent || s[2].Kind != event.NotifySent {
+		t.Errorf("the story: %+v", s)
+	}
+	next := p.enter("VI_1", event.Transition{From: event.Master, To: event.Backup, Reason: event.HigherPriority})
+	late := p.stamp(event.Event{Kind: event.NotifySent, Subject: smtp, Root: group.Ref(), Cause: group.Ref()})
+	l.Apply(&next)
+	l.Apply(&late)
+	if s := l.View().Instance("VI_1").Story; len(s) != 0 {
+		t.Errorf("a mail about the last story came into this one: %+v", s)
+	}
+}
+
 func TestPartOfABatchThatFailed(t *testing.T) {
 	for _, c := range []struct {
 		name   string

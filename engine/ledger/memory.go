@@ -130,6 +130,9 @@ func (l *Ledger) restoreInstance(v *Instance, m *InstanceMemory) {
 	if _, taken := l.stories[v.Last.Story()]; !taken {
 		l.stories[v.Last.Story()] = in
 	}
+	for i := range v.Story {
+		l.adopt(in, &v.Story[i])
+	}
 }
 
 func (l *Ledger) restoreLists(v *View) {

@@ -73,8 +73,18 @@ func (l *Ledger) tell(e *event.Event) {
 	}
 	// Appending in place is safe: earlier Views see a shorter slice.
 	v.Story = append(v.Story, *e)
+	l.adopt(in, e)
 	if e.Kind == event.NotifySent {
 		l.phase(in, e, phaseNotify, max(e.At.Sub(in.promo.at), 0))
+	}
+}
+
+// adopt makes what a sync group led to a part of the story of the instance
+// that moved the group.
+func (l *Ledger) adopt(in *instance, e *event.Event) {
+	if e.Kind == event.GroupState {
+		l.stories[e.Ref()] = in
+		in.adopted = append(in.adopted, e.Ref())
 	}
 }
 
