@@ -74,7 +74,23 @@ type queue struct {
 	closed bool
 	idle   chan struct{}
 	stats  counters
+	// fallen are dropped jobs that are still to be told of; telling says that
+	// a goroutine does.
+	fallen  []fallen
+	telling bool
 }
+
+// fallen is a job that was dropped, and why.
+type fallen struct {
+	job *job
+	why event.Reason
+}
+
+// fallenMax bounds the drops that are told one by one; all are counted.
+const fallenMax = 1024
+
+// tellGrace is how long close waits until drops are told.
+const tellGrace = 100 * time.Millisecond
 
 // lane is the jobs that must be delivered one after the other.
 type lane struct {
@@ -97,9 +113,9 @@ func newQueue(lim limits) *queue {
 func (q *queue) push(j *job) {
 	j.queued = time.Now()
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.stats.queued++
 	if q.closed {
-		q.mu.Unlock()
 		q.drop([]*job{j}, event.Shutdown)
 		return
 	}
@@ -108,22 +124,18 @@ func (q *queue) push(j *job) {
 		l = &lane{name: j.lane}
 		q.lanes[j.lane] = l
 	}
-	var superseded, evicted []*job
 	if j.last {
-		superseded = q.supersede(l)
+		q.drop(q.supersede(l), event.Shutdown)
 	}
 	l.jobs = append(l.jobs, j)
 	q.length++
 	if len(l.jobs) > q.lim.perLane {
-		evicted = q.evict(l)
+		q.drop(q.evict(l), event.FailOverflow)
 	} else if q.length > q.lim.total {
-		evicted = q.evict(q.longest())
+		q.drop(q.evict(q.longest()), event.FailOverflow)
 	}
 	q.enqueue(l)
 	q.pump()
-	q.mu.Unlock()
-	q.drop(superseded, event.Shutdown)
-	q.drop(evicted, event.FailOverflow)
 }
 
 // supersede takes what waits in l out of it and bounds what is under way.
@@ -284,19 +296,34 @@ func (q *queue) forget(l *lane) {
 	}
 }
 
-// drop counts and tells of jobs that will not be delivered.
+// drop counts jobs that will not be delivered, and has them told of by a
+// goroutine: whoever pushes may be the one who takes what is told.
 func (q *queue) drop(jobs []*job, why event.Reason) {
-	if len(jobs) == 0 {
-		return
-	}
-	q.mu.Lock()
 	q.stats.dropped[why] += uint64(len(jobs))
-	q.mu.Unlock()
 	for _, j := range jobs {
-		if j.done != nil {
-			j.done(j.tries, 0, outcome{reason: why, detail: "dropped while it waited"}, true)
+		if j.done != nil && len(q.fallen) < fallenMax {
+			q.fallen = append(q.fallen, fallen{j, why})
 		}
 	}
+	if len(q.fallen) > 0 && !q.telling {
+		q.telling = true
+		go q.tell()
+	}
+}
+
+func (q *queue) tell() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.fallen) > 0 {
+		list := q.fallen
+		q.fallen = nil
+		q.mu.Unlock()
+		for _, f := range list {
+			f.job.done(f.job.tries, 0, outcome{reason: f.why, detail: "dropped while it waited"}, true)
+		}
+		q.mu.Lock()
+	}
+	q.telling = false
 }
 
 // close accepts no more, tries once more what waits, and returns when all is
@@ -334,8 +361,23 @@ func (q *queue) close(ctx context.Context) {
 		l.jobs = l.jobs[:n]
 	}
 	q.ready = nil
-	q.mu.Unlock()
 	q.drop(rest, event.Shutdown)
+	q.mu.Unlock()
+	q.told()
+}
+
+// told waits a moment until what was dropped is told.
+func (q *queue) told() {
+	limit := time.Now().Add(tellGrace)
+	for time.Now().Before(limit) {
+		q.mu.Lock()
+		busy := q.telling
+		q.mu.Unlock()
+		if !busy {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // snapshot returns the statistics of the channel.

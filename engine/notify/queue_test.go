@@ -111,7 +111,7 @@ func TestQueueOverflowKeepsTheFinalState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(limits{workers: 1, total: 100, perLane: 3})
 		var r record
-		var lost []string
+		var lost record
 		block := make(chan struct{})
 		q.push(&job{lane: "a", key: instance("a"), final: true, do: func(context.Context, int) outcome {
 			<-block
@@ -124,7 +124,7 @@ func TestQueueOverflowKeepsTheFinalState(t *testing.T) {
 				do: func(context.Context, int) outcome { r.add("%s", what); return outcome{} },
 				done: func(_ int, _ time.Duration, o outcome, over bool) {
 					if o.reason != event.ReasonNone {
-						lost = append(lost, fmt.Sprintf("%s %v %v", what, o.reason, over))
+						lost.add("%s %v %v", what, o.reason, over)
 					}
 				},
 			})
@@ -138,11 +138,45 @@ func TestQueueOverflowKeepsTheFinalState(t *testing.T) {
 		close(block)
 		synctest.Wait()
 		wantLines(t, r.take(), "state 4", "priority 4")
-		wantLines(t, lost, "state 0 overflow true", "state 1 overflow true", "state 2 overflow true", "state 3 overflow true",
+		wantLines(t, lost.take(), "state 0 overflow true", "state 1 overflow true", "state 2 overflow true", "state 3 overflow true",
 			"priority 0 overflow true", "priority 1 overflow true", "priority 2 overflow true", "priority 3 overflow true")
 		if s := q.snapshot(); s.Dropped[event.FailOverflow] != 8 || s.Queued != 11 || s.Sent != 3 {
 			t.Errorf("stats %+v", s)
 		}
+	})
+}
+
+// Whoever pushes may be the one who takes what is told: neither may wait for
+// the other.
+func TestQueueTellsOfDropsBehindTheBackOfThePusher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(limits{workers: 1, total: 2, perLane: 2})
+		said := make(chan event.Reason)
+		hold := make(chan struct{})
+		for range 2 * fallenMax {
+			q.push(&job{
+				lane: "a", key: instance("a"), final: true,
+				do:   func(context.Context, int) outcome { <-hold; return outcome{} },
+				done: func(_ int, _ time.Duration, o outcome, _ bool) { said <- o.reason },
+			})
+		}
+		close(hold)
+		n := 0
+		for {
+			select {
+			case r := <-said:
+				if r == event.FailOverflow {
+					n++
+				}
+				continue
+			case <-time.After(time.Second):
+			}
+			break
+		}
+		if s := q.snapshot(); s.Dropped[event.FailOverflow] != 2*fallenMax-2 || n < fallenMax || s.Sent != 2 {
+			t.Errorf("%d of %d drops were told, %d sent", n, s.Dropped[event.FailOverflow], s.Sent)
+		}
+		q.close(t.Context())
 	})
 }
 
