@@ -1,0 +1,310 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package netns_test
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigild/vigild/mib"
+	"github.com/vigild/vigild/test/netns/lab"
+)
+
+// agent is a real snmpd beside a daemon, with a receiver of traps.
+type agent struct {
+	*lab.Router
+	socket string
+	traps  *lab.Program
+}
+
+// station starts snmpd and snmptrapd on a router, with no configuration and no
+// state of the machine's own, and returns when both listen: keepalived looks for
+// a master agent that it did not find only every two minutes.
+func station(t *testing.T, l *lab.Lab, r *lab.Router) *agent {
+	t.Helper()
+	a := &agent{Router: r, socket: filepath.Join(l.Dir(), "agentx")}
+	env := []string{"env", "SNMPCONFPATH=" + l.Dir(), "SNMP_PERSISTENT_DIR=" + filepath.Join(l.Dir(), "snmp"), "MIBS="}
+	conf := l.File("snmpd.conf", "agentAddress udp:127.0.0.1:161\nmaster agentx\nagentXSocket "+a.socket+"\nagentXPerms 0777 0777\n"+
+		"rocommunity public 127.0.0.1\ntrap2sink 127.0.0.1 public\n", 0o644)
+	trapd := l.File("snmptrapd.conf", "disableAuthorization yes\n", 0o644)
+	a.traps = r.Program("snmptrapd", append(slices.Clone(env), "snmptrapd", "-f", "-C", "-c", trapd, "-On", "-Lo", "-F", `%v\n`, "udp:127.0.0.1:162")...)
+	lab.Until(t, starting, "snmptrapd listens", func() bool { return strings.Contains(a.traps.Said(), "NET-SNMP version") })
+	r.Program("snmpd", append(slices.Clone(env), "snmpd", "-f", "-Lo", "-C", "-c", conf)...)
+	lab.Until(t, starting, "snmpd listens", func() bool {
+		conn, err := net.Dial("unix", a.socket)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	return a
+}
+
+// walk is what a manager sees below keepalived's root, line by line.
+func (a *agent) walk() []string {
+	out, err := a.Try("env", "SNMPCONFPATH=/nonexistent", "MIBS=", "snmpbulkwalk", "-v2c", "-c", "public", "-On", "-t", "2", "-r", "2", "127.0.0.1", "."+mib.Keepalived)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+}
+
+// justified are the lines in which a walk of ours may differ from one of
+// keepalived 2.2.7, by the beginning of their numbers below its root.
+var justified = map[string]string{
+	"1.1.0": "the version",
+	"1.12.": "younger than 2.2.7", "2.3.1.36.": "younger than 2.2.7",
+	"2.9.1.10.": "younger than 2.2.7", "2.9.1.11.": "younger than 2.2.7", "2.9.1.12.": "younger than 2.2.7",
+}
+
+// judged drops the lines that may differ.
+func judged(lines []string) (out []string) {
+next:
+	for _, l := range lines {
+		for prefix := range justified {
+			if strings.HasPrefix(l, "."+mib.Keepalived+"."+prefix) {
+				continue next
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// corpus is configurations that are walked in both daemons, with the state in
+// which each instance comes to rest. The routers have eth0 and eth1.
+var corpus = map[string]struct {
+	conf   string
+	states map[string]string
+}{
+	"smallest": {
+		conf: `
+global_defs {
+    notification_email_from v@example.org
+}
+vrrp_instance V {
+    interface eth0
+    virtual_router_id 1
+    virtual_ipaddress { 10.0.1.1 }
+}
+`, states: map[string]string{"V": lab.Master},
+	},
+	"tracking": {
+		conf: `
+global_defs {
+    notification_email { x@example.org }
+    notification_email_from v@example.org
+    enable_traps
+    smtp_alert off
+    smtp_alert_checker on
+    no_email_faults
+}
+static_ipaddress {
+    10.0.1.200/24 dev eth0
+    2001:db8:9::200/64 dev eth1
+}
+vrrp_script chk {
+    script "</etc/hostname"
+    interval 2
+    weight -20
+    rise 2
+    fall 3
+}
+vrrp_script chk2 {
+    script "</nonexistent"
+    interval 1
+    timeout 3
+    weight 10 reverse
+    fall 2
+}
+vrrp_script unused {
+    script "/bin/true"
+}
+vrrp_instance b1 {
+    interface eth0
+    virtual_router_id 1
+    priority 10
+    advert_int 30
+    preempt_delay 12.5
+    virtual_ipaddress {
+        10.0.1.1/24
+        10.9.9.1 peer 10.9.9.2
+    }
+    virtual_ipaddress_excluded {
+        10.0.1.3/24 scope nowhere
+        10.0.1.4/24 scope site
+        10.0.1.5/24 scope 100
+    }
+    track_interface {
+        eth1 weight -5 reverse
+        lo
+    }
+    track_script {
+        chk
+        chk2 weight 3 reverse
+    }
+    notify_deleted
+}
+vrrp_instance m2 {
+    interface eth0
+    virtual_router_id 2
+    state MASTER
+    version 3
+    advert_int 0.3
+    virtual_ipaddress {
+        10.0.1.11/24
+        10.0.1.12/24 label eth0:x
+    }
+    virtual_ipaddress_excluded {
+        10.0.1.13/24
+        2001:db8:9::9 peer 2001:db8:9::10
+    }
+    track_script { chk weight 0 }
+}
+vrrp_instance m3 {
+    interface eth1
+    virtual_router_id 3
+    priority 200
+    advert_int 1
+    virtual_ipaddress { 10.1.1.9/24 }
+    garp_master_delay 0
+    nopreempt
+    smtp_alert
+}
+vrrp_instance g1 {
+    interface eth1
+    virtual_router_id 4
+    priority 200
+    advert_int 1
+    authentication {
+        auth_type PASS
+        auth_pass secret
+    }
+    virtual_ipaddress { 10.1.1.10/24 }
+}
+vrrp_sync_group GG {
+    group { g1 }
+    track_interface { eth0 weight 3 }
+    track_script { chk weight 5 }
+    sync_group_tracking_weight
+}
+vrrp_sync_group GE {
+    group {
+        m2
+        m3
+    }
+    smtp_alert
+}
+`, states: map[string]string{"b1": lab.Backup, "m2": lab.Master, "m3": lab.Master, "g1": lab.Master},
+	},
+	"families": {
+		conf: `
+global_defs {
+    smtp_server 2001:db8::25
+    smtp_alert
+    smtp_alert_vrrp off
+    enable_traps
+    dynamic_interfaces
+    vrrp_version 3
+}
+vrrp_instance six {
+    interface eth0
+    state MASTER
+    virtual_router_id 6
+    priority 255
+    advert_int 0.25
+    virtual_ipaddress {
+        fe80::6:6/64
+        2001:db8::66/64
+        2001:db8::67
+    }
+    dont_track_primary
+    promote_secondaries
+}
+vrrp_instance uni {
+    interface eth0
+    virtual_router_id 7
+    priority 50
+    version 2
+    advert_int 30
+    unicast_peer {
+        10.0.0.12
+        10.0.0.13
+    }
+    virtual_ipaddress {
+        10.0.1.110/24
+        10.0.1.111/24 scope host
+        10.0.1.112/24 brd -
+        10.0.1.113/24 brd 10.0.1.255
+    }
+    notify_deleted
+}
+vrrp_instance down {
+    interface eth9
+    virtual_router_id 9
+    virtual_ipaddress { 10.0.1.120 }
+}
+`, states: map[string]string{"six": lab.Master, "uni": lab.Backup, "down": lab.Fault},
+	},
+}
+
+// TestSameWalk walks keepalived and vigild with the same configuration, each
+// under a real snmpd, and compares line by line.
+func TestSameWalk(t *testing.T) {
+	for name, c := range corpus {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var walks [2]func() []string
+			var daemons [2]*lab.Daemon
+			for _, kind := range []lab.Kind{lab.Keepalived, lab.Vigild} {
+				l := lab.New(t)
+				r := l.RouterNumber("router", 1, l.Wire(), l.Wire())
+				a := station(t, l, r)
+				daemons[kind] = r.Start(kind, c.conf, lab.Flags("-x", "-A", a.socket))
+				walks[kind] = func() []string { return judged(a.walk()) }
+			}
+			for _, d := range daemons {
+				for in, state := range c.states {
+					d.Wait(in, state, starting)
+				}
+			}
+			// Scripts have their verdicts and addresses their places a moment later;
+			// a master agent that is not up yet is tried again.
+			var want, got []string
+			same := func() bool {
+				want, got = walks[lab.Keepalived](), walks[lab.Vigild]()
+				return len(want) > 40 && slices.Equal(want, got)
+			}
+			tick := time.NewTicker(200 * time.Millisecond)
+			defer tick.Stop()
+			for end := time.Now().Add(soon); time.Now().Before(end); <-tick.C {
+				if same() {
+					return
+				}
+			}
+			t.Errorf("keepalived gives %d lines, vigild %d; %s", len(want), len(got), diff(want, got))
+		})
+	}
+}
+
+// diff is the lines that one of two lists lacks.
+func diff(want, got []string) string {
+	var out strings.Builder
+	for _, l := range want {
+		if !slices.Contains(got, l) {
+			fmt.Fprintf(&out, "\nkeepalived %s", l)
+		}
+	}
+	for _, l := range got {
+		if !slices.Contains(want, l) {
+			fmt.Fprintf(&out, "\nvigild     %s", l)
+		}
+	}
+	return out.String()
+}
