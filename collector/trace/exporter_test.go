@@ -251,11 +251,11 @@ func TestDeadReceiver(t *testing.T) {
 			t.Parallel()
 			x := export(t, Options{Endpoint: "http://" + c.to, Protocol: c.protocol})
 			start := time.Now()
-			const rounds = 3000
+			const rounds = 600
 			for range rounds {
 				x.Events(view(), failover())
 			}
-			if took := time.Since(start); took > time.Second {
+			if took := time.Since(start); took > 5*time.Second { // an export that hangs takes 10 s
 				t.Errorf("handing over %d events took %v", 9*rounds, took)
 			}
 			start = time.Now()
