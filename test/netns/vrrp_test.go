@@ -18,7 +18,6 @@ import (
 type pair struct{ master, backup lab.Kind }
 
 var pairs = []pair{
-
 	{lab.Keepalived, lab.Vigild},
 	{lab.Vigild, lab.Keepalived},
 	{lab.Vigild, lab.Vigild},
@@ -194,13 +193,19 @@ func (d *duel) next(from int, what string, wanted func(*lab.Advert) bool) *lab.F
 // lastOf is the last advert before frame f that is wanted.
 func (d *duel) lastOf(f *lab.Frame, wanted func(*lab.Advert) bool) *lab.Frame {
 	d.t.Helper()
-	all := d.heard.Frames()
+	return lastBefore(d.t, d.heard, f, wanted)
+}
+
+// lastBefore is the last advert before frame f that is wanted.
+func lastBefore(t *testing.T, heard *lab.Capture, f *lab.Frame, wanted func(*lab.Advert) bool) *lab.Frame {
+	t.Helper()
+	all := heard.Frames()
 	for i := f.Index - 1; i >= 0; i-- {
 		if all[i].Advert != nil && wanted(all[i].Advert) {
 			return &all[i]
 		}
 	}
-	d.t.Fatalf("no such advert before %v", f)
+	t.Fatalf("no such advert before %v", f)
 	return nil
 }
 

@@ -162,7 +162,8 @@ func compare(t *testing.T, theirs, ours career) {
 	}
 	for n := range ours.bursts {
 		got, want := ours.bursts[n], theirs.bursts[n]
-		if off := (got.after - want.after).Abs(); off > 400*time.Millisecond {
+		// keepalived is late on a busy machine; that is no reason to be.
+		if got.after > want.after+100*time.Millisecond || got.after < want.after-time.Second {
 			t.Errorf("burst %d of vigild came %v after its first advert, that of keepalived %v", n+1, got.after, want.after)
 		}
 		if g, w := texts(got.frames), texts(want.frames); !slices.Equal(g, w) {

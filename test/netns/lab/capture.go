@@ -21,6 +21,7 @@ import (
 type Capture struct {
 	t    T
 	file *os.File
+	done chan struct{}
 
 	mu     sync.Mutex
 	frames []Frame
@@ -37,19 +38,25 @@ func (w *Wire) Capture() *Capture { w.t.Helper(); return w.CaptureEach(nil) }
 // many thousands needs no memory.
 func (w *Wire) CaptureEach(keep func(*Frame) bool) *Capture {
 	w.t.Helper()
-	c := &Capture{t: w.t, news: make(chan struct{}), keep: keep}
+	c := &Capture{t: w.t, news: make(chan struct{}), done: make(chan struct{}), keep: keep}
 	w.Do(func() error { return c.open("br0") })
-	done := make(chan struct{})
-	go func() { defer close(done); c.run() }()
-	w.t.Cleanup(func() {
-		early := c.failed()
-		c.file.Close()
-		<-done
-		if early != nil {
-			w.t.Errorf("lab: capture on %s ended early: %v", w.Host, early)
-		}
-	})
+	go func() { defer close(c.done); c.run() }()
+	w.t.Cleanup(c.Close)
 	return c
+}
+
+// Close ends the capture when all that was on the wire has been heard; what
+// keep wrote may then be read.
+func (c *Capture) Close() {
+	c.t.Helper()
+	if err := c.file.SetReadDeadline(time.Now()); err != nil {
+		return // it was closed before
+	}
+	<-c.done
+	if !errors.Is(c.err, os.ErrDeadlineExceeded) {
+		c.t.Errorf("lab: a capture ended early: %v", c.err)
+	}
+	c.file.Close()
 }
 
 // open opens the socket in the namespace of the calling thread.
@@ -99,36 +106,40 @@ var filter = []unix.SockFilter{
 	{Code: unix.BPF_RET | unix.BPF_K, K: 0xffff},
 }
 
-// run reads until the socket is closed.
+// run reads until Close, and then what is still queued.
 func (c *Capture) run() {
 	conn, err := c.file.SyscallConn()
 	buf, oob := make([]byte, 9216), make([]byte, 128)
-	for err == nil {
-		var n, oobn int
-		var failed error
-		err = conn.Read(func(fd uintptr) bool {
-			n, oobn, _, _, failed = unix.Recvmsg(int(fd), buf, oob, 0)
-			return !errors.Is(failed, unix.EAGAIN) && !errors.Is(failed, unix.EINTR)
-		})
-		if err == nil {
+	// read takes one frame; false if there is none.
+	read := func(fd uintptr) bool {
+		n, oobn, _, _, failed := unix.Recvmsg(int(fd), buf, oob, 0)
+		switch {
+		case errors.Is(failed, unix.EAGAIN), errors.Is(failed, unix.EINTR):
+			return false
+		case failed != nil:
 			err = failed
+			return true
 		}
-		if err == nil {
-			f := decode(stamp(oob[:oobn]), buf[:n])
-			if c.keep == nil || c.keep(&f) {
-				c.add(f)
+		f := decode(stamp(oob[:oobn]), buf[:n])
+		if c.keep == nil || c.keep(&f) {
+			c.add(f)
+		}
+		return true
+	}
+	for err == nil {
+		err = errors.Join(conn.Read(read), err)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		left := conn.Control(func(fd uintptr) {
+			for read(fd) {
+				continue
 			}
-		}
+		})
+		err = errors.Join(err, left)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.err = err
-}
-
-func (c *Capture) failed() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
 }
 
 func (c *Capture) add(f Frame) {

@@ -1,0 +1,147 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vigild/vigild/test/netns/lab"
+)
+
+// beats are the gaps between the adverts of one virtual router.
+type beats struct {
+	last time.Time
+	gaps []time.Duration
+}
+
+// ear collects the gaps of all virtual routers on a wire.
+type ear struct{ of [256]beats }
+
+// hear takes one frame; it is called from one goroutine, and read after the
+// capture has been closed or while nothing is sent.
+func (e *ear) hear(f *lab.Frame) bool {
+	if f.Advert == nil || f.Advert.Priority == 0 {
+		return false
+	}
+	b := &e.of[f.Advert.VRID]
+	if !b.last.IsZero() {
+		b.gaps = append(b.gaps, f.At.Sub(b.last))
+	}
+	b.last = f.At
+	return false
+}
+
+// gapsRound has each program send at two intervals while four processes that
+// never wait compete for the processors.
+func gapsRound(b *bench, p plan, n int) {
+	slow := crowd{links: 1, each: 1, version: 3, interval: 100 * time.Millisecond, priority: 255}
+	quick := crowd{links: 1, each: 1, version: 3, interval: 10 * time.Millisecond, priority: 255, names: 1}
+	const realTime = "global_defs {\n    vrrp_rt_priority 50\n}\n"
+	runs := []struct {
+		column, head string
+		kind         lab.Kind
+	}{{colKeepalived, "", lab.Keepalived}, {colRealTime, realTime, lab.Keepalived}, {colVigild, "", lab.Vigild}}
+	if n%2 == 1 {
+		slices.Reverse(runs)
+	}
+	worst := map[time.Duration]map[string]float64{slow.interval: {}, quick.interval: {}}
+	for _, r := range runs {
+		b.sub(func() {
+			wires, l := network(b, 1)
+			l.Router("subject", wires...).Start(r.kind, r.head+slow.String()+quick.String())
+			heard := wires[0].Capture()
+			for _, c := range []crowd{slow, quick} {
+				heard.Advert(0, starting, "adverts", func(a *lab.Advert) bool { return a.Interval == c.interval })
+			}
+			for i := range 4 {
+				wires[0].Program(fmt.Sprintf("busy%d", i), "sh", "-c", "while :; do :; done")
+			}
+			var e ear
+			all := wires[0].CaptureEach(e.hear)
+			pass(p.listen)
+			if all.Drops() > 0 {
+				b.Fatalf("the capture lost frames")
+			}
+			all.Close()
+			for i, c := range []crowd{slow, quick} {
+				worst[c.interval][r.column] = slices.Max(e.of[i+1].gaps).Seconds() / c.interval.Seconds()
+			}
+		})
+	}
+	b.put("interval 0.1 s", "x interval", 1.05, true, worst[slow.interval])
+	b.put("interval 0.01 s", "x interval", 1.5, true, worst[quick.interval])
+}
+
+// scrapeRound compares the gaps of vigild's adverts with and without somebody
+// who fetches its page of metrics 100 times a second.
+func scrapeRound(b *bench, p plan, n int) {
+	c := crowd{links: 1, each: 20, version: 3, interval: 100 * time.Millisecond, priority: 255}
+	order := []bool{false, true}
+	if n%2 == 1 {
+		slices.Reverse(order)
+	}
+	wires, l := network(b, 1)
+	r := l.Router("subject", wires...)
+	r.Start(lab.Vigild, c.String())
+	steady(b, c, func() float64 { return packets(b, r, 1, "tx") })
+	for _, scraped := range order {
+		var e ear
+		stop, served := make(chan struct{}), make(chan int, 1)
+		if scraped {
+			go scrape(r, stop, served)
+		}
+		all := wires[0].CaptureEach(e.hear)
+		pass(p.listen)
+		all.Close()
+		name := "without"
+		if scraped {
+			close(stop)
+			name = fmt.Sprintf("with (%.0f a second)", float64(<-served)/p.listen.Seconds())
+			name, _, _ = strings.Cut(name, " ") // the rate varies from round to round
+		}
+		var off []float64
+		for _, b := range e.of {
+			for _, g := range b.gaps {
+				off = append(off, (g-c.interval).Abs().Seconds()*1e6)
+			}
+		}
+		slices.Sort(off)
+		for _, q := range []struct {
+			name string
+			at   float64
+		}{{"median", 0.5}, {"99 %", 0.99}, {"worst", 1}} {
+			at := min(int(q.at*float64(len(off))), len(off)-1)
+			b.put("off the beat, "+q.name+", "+name+" scraping", "us", 0, true, map[string]float64{colVigild: off[at]})
+		}
+	}
+}
+
+// scrape fetches the page of metrics every 10 ms until stop, and says how often.
+func scrape(r *lab.Router, stop <-chan struct{}, served chan<- int) {
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DialContext: r.Dial}}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	n := 0
+	for {
+		select {
+		case <-stop:
+			served <- n
+			return
+		case <-tick.C:
+		}
+		res, err := client.Get("http://127.0.0.1:10112/metrics")
+		if err != nil {
+			continue
+		}
+		if _, err := io.Copy(io.Discard, res.Body); err == nil {
+			n++
+		}
+		res.Body.Close()
+	}
+}

@@ -1,0 +1,239 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package netns_test
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigild/vigild/test/netns/lab"
+)
+
+// fast is an instance of version 3 with a short interval.
+var fast = instance{version: 3, interval: 100 * time.Millisecond}
+
+// TestNoPreempt has a better router come back to a worse one, whose mastership
+// it respects with nopreempt. TestTakeover is its twin without.
+func TestNoPreempt(t *testing.T) {
+	t.Parallel()
+	eachPair(t, func(t *testing.T, p pair) {
+		i := fast
+		i.extra = []string{"nopreempt"}
+		d := newDuel(t, p, i)
+		d.m.Kill()
+		d.next(d.heard.Len(), "b takes over", d.lo.from(d.b))
+		d.m = d.a.Start(p.master, d.hi.String())
+		d.m.Wait("VI_1", lab.Backup, starting)
+		// Five times the time in which it would have preempted.
+		mark, beats := d.heard.Len(), 5*int(d.hi.down()/d.hi.interval)
+		for range beats {
+			mark = d.next(mark, "b's beat", d.lo.from(d.b)).Index + 1
+		}
+		if f := d.heard.Adverts(func(a *lab.Advert) bool { return a.Src == d.hi.source(d.a) }); f[len(f)-1].Index > mark-beats {
+			t.Errorf("a sent adverts in spite of nopreempt: %v", f[len(f)-1])
+		}
+		if got := d.m.State("VI_1"); got != lab.Backup {
+			t.Errorf("a is in %q, want BACKUP", got)
+		}
+		// A dead master is replaced all the same.
+		d.s.Kill()
+		first := d.next(d.heard.Len(), "a takes over", d.hi.from(d.a))
+		within(t, "takeover with nopreempt", first.At.Sub(d.lastOf(first, d.lo.from(d.b)).At), d.hi.down(), p.master)
+	})
+}
+
+// TestPassword has a backup whose password is not the master's: it does not
+// hear the master, so both are. Its twin has the same password and stays BACKUP.
+func TestPassword(t *testing.T) {
+	t.Parallel()
+	password := func(p string) []string { return []string{"authentication {", "auth_type PASS", "auth_pass " + p, "}"} }
+	for _, c := range []struct {
+		name, word string
+		rejected   bool
+	}{
+		{"the same", "swordfis", false},
+		{"longer than what is sent", "swordfish", false}, // eight bytes are (RFC 2338 section 5.3.6.2)
+		{"another", "goldfish", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t)
+			w := l.Wire()
+			a, b := l.Router("a", w), l.Router("b", w)
+			heard := w.Capture()
+			i := instance{version: 2, interval: time.Second, extra: password("swordfis")}
+			hi, lo := i.with(200), i.with(100)
+			lo.extra = password(c.word)
+			m := a.Start(lab.Keepalived, hi.String())
+			m.Wait("VI_1", lab.Master, starting)
+			s := b.Start(lab.Vigild, lo.String())
+			s.Wait("VI_1", lab.Backup, starting)
+			if c.rejected {
+				s.Wait("VI_1", lab.Master, soon)
+			}
+			mark := heard.Len()
+			for range 4 { // longer than the time in which it would take over
+				mark = heard.Advert(mark, soon, "a's beat", hi.from(a)).Index + 1
+			}
+			if got, want := s.State("VI_1"), map[bool]string{true: lab.Master, false: lab.Backup}[c.rejected]; got != want {
+				t.Errorf("b is %q, want %q", got, want)
+			}
+			page, err := s.Metrics()
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, ok := page.Sum("vigil_vrrp_receive_errors_total", `reason="auth_failure"`)
+			if !ok || (n > 0) != c.rejected {
+				t.Errorf("adverts rejected for their password: %v (exported: %v), rejected wanted: %v", n, ok, c.rejected)
+			}
+		})
+	}
+}
+
+// TestTrackScript has the master's priority fall below the backup's because a
+// script fails, and rise again with it.
+func TestTrackScript(t *testing.T) {
+	t.Parallel()
+	eachPair(t, func(t *testing.T, p pair) {
+		l := lab.New(t)
+		w := l.Wire()
+		a, b := l.Router("a", w), l.Router("b", w)
+		heard := w.Capture()
+		healthy := l.File("healthy", "", 0o644)
+		script := fmt.Sprintf("vrrp_script healthy {\n    script \"/usr/bin/test -e %s\"\n    interval 1\n    weight -150\n    fall 2\n    rise 1\n}\n", healthy)
+		hi := fast.with(200)
+		hi.extra = []string{"track_script {", "healthy", "}"}
+		lo, sick := fast.with(100), fast.with(50)
+		m := a.Start(p.master, script+hi.String())
+		m.Wait("VI_1", lab.Master, starting)
+		s := b.Start(p.backup, lo.String())
+		s.Wait("VI_1", lab.Backup, starting)
+		heard.Advert(heard.Len(), soon, "a with its full priority", func(v *lab.Advert) bool { return v.Src == hi.source(a) && v.Priority == 200 })
+
+		if err := os.Remove(healthy); err != nil {
+			t.Fatal(err)
+		}
+		first := heard.Advert(heard.Len(), soon, "b takes over", lo.from(b))
+		heard.Advert(0, soon, "a with the priority of its failed script", func(v *lab.Advert) bool { return v.Src == hi.source(a) && v.Priority == 50 })
+		m.Wait("VI_1", lab.Backup, soon)
+		s.Wait("VI_1", lab.Master, soon)
+		owns(t, s, &lo)
+		disowns(t, m, &sick)
+
+		l.File("healthy", "", 0o644)
+		heard.Advert(first.Index, soon, "a takes it back", func(v *lab.Advert) bool { return v.Src == hi.source(a) && v.Priority == 200 })
+		m.Wait("VI_1", lab.Master, soon)
+		s.Wait("VI_1", lab.Backup, soon)
+		owns(t, m, &hi)
+		disowns(t, s, &lo)
+	})
+}
+
+// TestSyncGroup has two instances on two wires that only move together: the
+// master of both loses one link.
+func TestSyncGroup(t *testing.T) {
+	t.Parallel()
+	eachPair(t, func(t *testing.T, p pair) {
+		l := lab.New(t)
+		in, out := l.Wire(), l.Wire()
+		a, b := l.Router("a", in, out), l.Router("b", in, out)
+		heard := out.Capture()
+		conf := func(priority int) string {
+			one, two := fast.with(priority), fast.with(priority)
+			one.name, two.name = "IN", "OUT"
+			two.dev, two.vrid = "eth1", 52
+			group := "vrrp_sync_group G1 {\n    group {\n        IN\n        OUT\n    }\n}\n"
+			return group + one.String() + strings.ReplaceAll(two.String(), "10.0.1.1/16", "10.1.1.1/16")
+		}
+		m := a.Start(p.master, conf(200))
+		m.Wait("G1", lab.Master, starting)
+		s := b.Start(p.backup, conf(100))
+		s.Wait("OUT", lab.Backup, starting)
+		s.Wait("IN", lab.Backup, soon)
+
+		has := func(r *lab.Router, want bool) {
+			t.Helper()
+			for dev, ip := range map[string]string{"eth0": "10.0.1.1", "eth1": "10.1.1.1"} {
+				lab.Until(t, soon, fmt.Sprintf("%s has %s: %v", r.Host, ip, want), func() bool {
+					return r.Has(dev, netip.MustParseAddr(ip)) == want
+				})
+			}
+		}
+		has(a, true)
+		mark := heard.Len()
+		a.Cut(0)
+		m.Wait("IN", lab.Fault, soon)
+		m.Wait("OUT", lab.Fault, soon) // a sync group: the whole link is of no use
+		m.Wait("G1", lab.Fault, soon)
+		s.Wait("IN", lab.Master, soon)
+		s.Wait("OUT", lab.Master, soon)
+		s.Wait("G1", lab.Master, soon)
+		has(b, true)
+		has(a, false)
+		// On the link that still works the master says good-bye.
+		heard.Advert(mark, soon, "priority 0 on the wire that works", func(v *lab.Advert) bool { return v.Src == a.Addr4(1) && v.Priority == 0 })
+
+		a.Mend(0)
+		m.Wait("G1", lab.Master, soon)
+		m.Wait("IN", lab.Master, soon)
+		m.Wait("OUT", lab.Master, soon)
+		s.Wait("IN", lab.Backup, soon)
+		s.Wait("OUT", lab.Backup, soon)
+		has(a, true)
+		has(b, false)
+	})
+}
+
+// TestThousandAddresses takes over 1,000 addresses: all of them are there and
+// announced, and no advert waits for them.
+func TestThousandAddresses(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	w := l.Wire()
+	a, b := l.Router("a", w), l.Router("b", w)
+	heard := w.Capture()
+	i := fast
+	i.addrs, i.extra = 1000, []string{"garp_master_delay 1"}
+	hi, lo := i.with(200), i.with(100)
+	m := a.Start(lab.Vigild, hi.String())
+	m.Wait("VI_1", lab.Master, starting)
+	owns(t, m, &hi)
+	s := b.Start(lab.Vigild, lo.String())
+	s.Wait("VI_1", lab.Backup, starting)
+	m.Kill()
+	first := heard.Advert(heard.Len(), soon, "b takes over", lo.from(b))
+	within(t, "takeover", first.At.Sub(lastBefore(t, heard, first, hi.from(a)).At), lo.down(), lab.Vigild)
+	want := map[netip.Addr]bool{}
+	for n := range i.addrs {
+		want[i.vip(n+1)] = true
+	}
+	lab.Until(t, soon, "all addresses are announced", func() bool {
+		for _, f := range heard.Frames()[first.Index:] {
+			delete(want, f.Announced())
+		}
+		return len(want) == 0
+	})
+	have := map[netip.Addr]bool{}
+	for _, ip := range b.Addrs("eth0") {
+		have[ip] = true
+	}
+	for n := range i.addrs {
+		if ip := i.vip(n + 1); !have[ip] {
+			t.Fatalf("b has not got %v, and %d of %d in all", ip, len(have), i.addrs)
+		}
+	}
+	// Until after the second burst, which is 1 s after the first.
+	mark := first.Index
+	for last := *first; last.At.Sub(first.At) < 2*time.Second; {
+		f := heard.Advert(mark+1, soon, "b's beat", lo.from(b))
+		if gap := f.At.Sub(last.At); gap > i.interval+i.interval/2 {
+			t.Errorf("%v between two adverts, %v after the first", gap, f.At.Sub(first.At))
+		}
+		last, mark = *f, f.Index
+	}
+}
