@@ -120,9 +120,6 @@ func (b *builder) defaults() {
 	g.LVSSyncDaemon.ID = -1
 	b.c.Notify.SMTP.RouterID = b.e.Hostname
 	b.c.Notify.SMTP.ConnectTimeout = 30 * second
-	if b.e.Hostname != "" {
-		b.c.Notify.SMTP.From = "root@" + b.e.Hostname
-	}
 }
 
 // statements reads the statements of one block and gives their canonical forms.

@@ -40,6 +40,8 @@ type Config struct {
 	Rest []*syntax.Node
 
 	canonical []*syntax.Node
+	// unfound are the programs of notify scripts that were not there.
+	unfound []string
 }
 
 // Global is global_defs and the settings at the top level.

@@ -327,7 +327,7 @@ func TestRows(t *testing.T) {
 	}
 	v := rows[1].Instance
 	if v.Subject != (event.Subject{Kind: event.SubjectInstance, Name: "V4", Family: 4, VRID: 51}) || v.SyncGroup != "G" || v.IfIndex != 4 ||
-		v.ScriptMaster != "/bin/true 'x y'" || !v.NotifyExec || v.Preempt || v.TrackPrimary || !v.SMTPAlert {
+		v.ScriptMaster != "'/bin/true' 'x y'" || !v.NotifyExec || v.Preempt || v.TrackPrimary || !v.SMTPAlert {
 		t.Errorf("instance row %+v", v)
 	}
 }

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -56,6 +57,9 @@ type ScriptState struct {
 	Shell bool
 	// Insecure says how somebody other than root could change it, or is empty.
 	Insecure string
+	// Path is where the program is, with the symbolic links among its folders resolved but not the name itself, which a
+	// program may go by; empty when it was not found.
+	Path string
 }
 
 // DefaultScriptUser runs scripts when script_user is not set and the account exists (compat).
@@ -118,10 +122,11 @@ func id(s string) (uint32, error) {
 // machineScript looks at each part of the path of a program: whether the account may get there and run it, and whether
 // somebody other than root could put something else in its place.
 func machineScript(program string, a Account) ScriptState {
-	if !filepath.IsAbs(program) {
-		return ScriptState{Shell: true, Insecure: "its path does not start at /"}
+	where := program
+	if !strings.Contains(program, "/") {
+		where = inPath(program)
 	}
-	info, err := os.Stat(program)
+	info, err := os.Stat(where)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return ScriptState{Problem: "it does not exist"}
@@ -130,19 +135,43 @@ func machineScript(program string, a Account) ScriptState {
 	case !info.Mode().IsRegular():
 		return ScriptState{Problem: "it is not a regular file"}
 	}
-	state := ScriptState{Shell: !mayExecute(info, a)}
-	real, err := filepath.EvalSymlinks(program)
+	path, err := filepath.Abs(where)
 	if err != nil {
 		return ScriptState{Problem: err.Error()}
 	}
-	for part := real; ; part = filepath.Dir(part) {
-		if why := insecure(part); why != "" && state.Insecure == "" {
-			state.Insecure = why
-		}
-		if part == "/" {
-			return state
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return ScriptState{Problem: err.Error()}
+	}
+	path = filepath.Join(dir, filepath.Base(path))
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return ScriptState{Problem: err.Error()}
+	}
+	// Who can change the folder of a link can make it point somewhere else, so both ends count.
+	return ScriptState{Shell: !mayExecute(info, a), Path: path, Insecure: cmp.Or(insecurePath(target), insecurePath(dir))}
+}
+
+// insecurePath says how somebody other than root could change a file or a folder above it, or is empty.
+func insecurePath(path string) string {
+	for part := path; ; part = filepath.Dir(part) {
+		if why := insecure(part); why != "" || part == "/" {
+			return why
 		}
 	}
+}
+
+// inPath finds a program that is named without its folder. compat: in the folders of a PATH of its own, whatever the
+// daemon was started with.
+func inPath(program string) string {
+	for _, dir := range []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"} {
+		if name := filepath.Join(dir, program); filepath.Base(name) == program {
+			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+				return name
+			}
+		}
+	}
+	return program
 }
 
 func mayExecute(info os.FileInfo, a Account) bool {
@@ -252,12 +281,16 @@ func (b *builder) runnable(s *notify.Script, n *syntax.Node, what string) string
 		return "direct"
 	}
 	state := b.e.Script(s.Argv[0], a)
+	if state.Path != "" && !(b.c.Global.UseSymlinkPaths && filepath.IsAbs(s.Argv[0])) {
+		s.Argv[0] = state.Path // compat: so $0 has no links among its folders
+	}
 	if state.Problem != "" {
 		if strings.HasPrefix(what, "vrrp_script") {
 			b.warn(n.Pos, RuleBadCommand, what+": "+s.Argv[0]+" cannot be run: "+state.Problem+"; it is disabled", "")
 			return ""
 		}
 		b.note(n.Pos, RuleBadCommand, what+": "+s.Argv[0]+" cannot be run now: "+state.Problem, "")
+		b.c.unfound = append(b.c.unfound, s.Argv[0])
 	}
 	switch {
 	case a.UID != 0:

@@ -19,6 +19,7 @@ import (
 // finish makes settings of the drafts, when everything has been read.
 func (b *builder) finish() {
 	b.checkCommands()
+	b.finishMail()
 	b.finishStatics()
 	b.c.VRRP.StartupDelay = b.g.startupDelay
 	groups := b.finishGroups()
@@ -44,6 +45,14 @@ func (b *builder) finish() {
 			continue
 		}
 		b.c.Notify.FIFOs = append(b.c.Notify.FIFOs, f.s)
+	}
+}
+
+// finishMail settles the sender. compat: without a server there is none, unless it is named.
+func (b *builder) finishMail() {
+	m := &b.c.Notify.SMTP
+	if m.From == "" && m.Server != "" && b.e.Hostname != "" {
+		m.From = "root@" + b.e.Hostname
 	}
 }
 

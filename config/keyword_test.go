@@ -4,6 +4,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -120,14 +121,32 @@ func TestMachine(t *testing.T) {
 	if s := e.Script(plain, Account{}); s.Problem != "" || !s.Shell {
 		t.Errorf("a file that cannot be executed: %+v", s)
 	}
+	link, name := filepath.Join(dir, "folder"), filepath.Join(dir, "name")
+	if err := errors.Join(os.Symlink(dir, link), os.Symlink(program, name)); err != nil {
+		t.Fatal(err)
+	}
+	if s := e.Script(filepath.Join(link, "name"), Account{}); s.Path != name || !strings.Contains(s.Insecure, program) {
+		t.Errorf("a link in a linked folder: %+v", s)
+	}
+	// A link that everybody may replace, to a program that nobody may.
+	open := filepath.Join(dir, "open")
+	if err := errors.Join(os.Mkdir(open, 0o700), os.Chmod(open, 0o777), os.Symlink("/bin/sh", filepath.Join(open, "sh"))); err != nil {
+		t.Fatal(err)
+	}
+	if s := e.Script(filepath.Join(open, "sh"), Account{}); !strings.Contains(s.Insecure, open) {
+		t.Errorf("a link in an open folder: %+v", s)
+	}
 	if s := e.Script(filepath.Join(dir, "none"), Account{}); s.Problem != "it does not exist" {
 		t.Errorf("nothing: %+v", s)
 	}
 	if s := e.Script(dir, Account{}); s.Problem != "it is not a regular file" {
 		t.Errorf("a directory: %+v", s)
 	}
-	if s := e.Script("sh", Account{}); !s.Shell || s.Insecure == "" {
+	if s := e.Script("sh", Account{}); s.Problem != "" || s.Shell || !strings.HasSuffix(s.Path, "/bin/sh") {
 		t.Errorf("a name without path: %+v", s)
+	}
+	if s := e.Script("no-such-program", Account{}); s.Problem != "it does not exist" || s.Path != "" {
+		t.Errorf("a name that no folder has: %+v", s)
 	}
 }
 

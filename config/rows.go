@@ -97,8 +97,8 @@ func (r *rowWriter) instance(i int) {
 		PreemptDelay: s.PreemptDelay, AuthType: uint8(s.Auth), Source: s.Source, TrackPrimary: !s.DontTrackPrimary,
 		GarpDelay: s.GarpDelay, GarpRefresh: s.GarpRefresh, SMTPAlert: x.SMTPAlert, NotifyDeleted: s.NotifyDeleted,
 		Accept: s.Accept, PromoteSecondaries: s.PromoteSecondaries, Linkbeat: x.Linkbeat, V3ChecksumAsV2: s.V3ChecksumAsV2,
-		Strict: s.Strict, ScriptMaster: line(n.Master), ScriptBackup: line(n.Backup), ScriptFault: line(n.Fault),
-		ScriptStop: line(n.Stop), ScriptDeleted: line(n.Deleted), Script: line(n.Generic), ScriptRxLower: line(n.MasterRxLowerPri),
+		Strict: s.Strict, ScriptMaster: r.line(n.Master), ScriptBackup: r.line(n.Backup), ScriptFault: r.line(n.Fault),
+		ScriptStop: r.line(n.Stop), ScriptDeleted: r.line(n.Deleted), Script: r.line(n.Generic), ScriptRxLower: r.line(n.MasterRxLowerPri),
 	}
 	row.NotifyExec = n.Master.Set() || n.Backup.Set() || n.Fault.Set() || n.Stop.Set() || n.Deleted.Set() || n.Generic.Set() || n.MasterRxLowerPri.Set()
 	if !s.Unicast {
@@ -159,7 +159,7 @@ func (r *rowWriter) group(i int) {
 	r.add(event.Row{Group: &event.GroupRow{
 		Subject: subject, Index: i + 1, Members: s.Members, SMTPAlert: n.SMTPAlert, TrackingWeight: s.TrackingWeight,
 		NotifyExec:   n.Master.Set() || n.Backup.Set() || n.Fault.Set() || n.Stop.Set() || n.Generic.Set(),
-		ScriptMaster: line(n.Master), ScriptBackup: line(n.Backup), ScriptFault: line(n.Fault), ScriptStop: line(n.Stop), Script: line(n.Generic),
+		ScriptMaster: r.line(n.Master), ScriptBackup: r.line(n.Backup), ScriptFault: r.line(n.Fault), ScriptStop: r.line(n.Stop), Script: r.line(n.Generic),
 	}})
 	r.tracks(subject, s.Tracks)
 }
@@ -167,7 +167,7 @@ func (r *rowWriter) group(i int) {
 func (r *rowWriter) script(i int) {
 	s := &r.c.Scripts[i]
 	row := &event.ScriptRow{
-		Subject: event.Subject{Kind: event.SubjectScript, Name: s.Name}, Index: i + 1, Command: s.Command, Path: s.Argv[0],
+		Subject: event.Subject{Kind: event.SubjectScript, Name: s.Name}, Index: i + 1, Command: commandLine(s.Argv), Path: s.Argv[0],
 		Interval: s.Interval, Timeout: cmp.Or(s.Timeout, s.Interval),
 	}
 	for _, v := range r.c.VRRP.Scripts {
@@ -178,17 +178,19 @@ func (r *rowWriter) script(i int) {
 	r.add(event.Row{Script: row})
 }
 
-// line writes a script as one line, empty when there is none.
-func line(s notify.Script) string {
-	if !s.Set() {
+// line writes a script as one line, empty when there is none. compat: also when its program was not there.
+func (r *rowWriter) line(s notify.Script) string {
+	if !s.Set() || slices.Contains(r.c.unfound, s.Argv[0]) {
 		return ""
 	}
-	words := make([]string, len(s.Argv))
-	for i, w := range s.Argv {
-		words[i] = w
-		if w == "" || strings.ContainsAny(w, " \t\n\"'\\") {
-			words[i] = "'" + strings.ReplaceAll(strings.ReplaceAll(w, `\`, `\\`), "'", `\'`) + "'"
-		}
+	return commandLine(s.Argv)
+}
+
+// commandLine writes words as keepalived shows a command: each in apostrophes. compat: an apostrophe in a word is not
+// told apart. A file that is to be opened stands as it was written.
+func commandLine(argv []string) string {
+	if strings.HasPrefix(argv[0], "<") {
+		return strings.Join(argv, " ")
 	}
-	return strings.Join(words, " ")
+	return "'" + strings.Join(argv, "' '") + "'"
 }

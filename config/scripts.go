@@ -408,17 +408,18 @@ func (b *builder) trackLine(kind event.SubjectKind, n *syntax.Node) (t trackLine
 				v = clamp(v, -most, most)
 				b.warn(w[i].Pos, RuleOutOfRange, "a weight of "+w[i].Text+" is too much here; "+strconv.FormatInt(v, 10)+" is used", "")
 			}
-			t.Weight, t.Reverse = int(v), false
+			// compat: reverse of the object stays in force beside a weight of the line.
+			t.Weight = int(v)
 			words = append(words, "weight", strconv.FormatInt(v, 10))
-		case w[i].Text == "reverse":
-			t.Reverse = true
-			words = append(words, "reverse")
-		case w[i].Text == "noreverse" && kind != event.SubjectInterface:
-			t.Reverse = false
-			words = append(words, "noreverse")
+			if i+1 < len(w) && (w[i+1].Text == "reverse" || w[i+1].Text == "noreverse" && kind != event.SubjectInterface) {
+				i++
+				t.Reverse = w[i].Text == "reverse"
+				words = append(words, w[i].Text)
+			}
 		default:
-			b.err(w[i].Pos, RuleBadWord, "a tracked object has no option '"+clip(w[i].Text)+"', or it lacks its value", "weight N [reverse]")
-			return t, words, true
+			// compat: what the line names is not followed at all.
+			b.err(w[i].Pos, RuleBadWord, "a tracked object has no option '"+clip(w[i].Text)+"', or it lacks its value; '"+clip(name)+"' is not followed", "weight N [reverse]")
+			return t, words, false
 		}
 	}
 	return t, words, true
