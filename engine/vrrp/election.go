@@ -52,7 +52,7 @@ func (in *instance) firstWait() time.Duration {
 }
 
 // yields says whether a BACKUP takes an advert of this priority, received at
-// the time at, for that of its master (RFC 9568 section 6.4.2 (420)), and runs
+// the time at, for that of its master (RFC 9568 section 6.4.2), and runs
 // the clock of preempt_delay.
 func (in *instance) yields(priority uint8, at event.Instant) bool {
 	if priority >= in.priority {
@@ -74,7 +74,7 @@ func (in *instance) yields(priority uint8, at event.Instant) bool {
 }
 
 // beats says whether a master must give way to an advert: RFC 9568 section
-// 6.4.3 (725) a greater priority, or an equal one and a greater primary address.
+// 6.4.3: a greater priority, or an equal one and a greater primary address.
 func (in *instance) beats(priority uint8, source netip.Addr) (why event.Reason, ok bool) {
 	switch {
 	case priority > in.priority:

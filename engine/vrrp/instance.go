@@ -203,7 +203,7 @@ func (r *Router) leaveFor(in *instance, ref event.Ref, why event.Reason) {
 	r.leave(in, 1, Action{ID: in.id, Reason: why, Cause: ref, Root: ref})
 }
 
-// enterMaster does what RFC 9568 section 6.4.2 (360) to (400) says: advert,
+// enterMaster does what RFC 9568 section 6.4.2 says: advert,
 // addresses, announcements, timer. compat: in keepalived's order, the advert
 // first; and a second burst of announcements follows garp_master_delay later.
 func (r *Router) enterMaster(in *instance, c *cause, me event.Ref) {
@@ -230,7 +230,7 @@ func (r *Router) enterMaster(in *instance, c *cause, me event.Ref) {
 	in.due[dueRefresh] = after(r.now, in.set.GarpRefresh)
 }
 
-// enterBackup starts the master-down timer (RFC 9568 section 6.4.1 (160)).
+// enterBackup starts the master-down timer (RFC 9568 section 6.4.1).
 func (r *Router) enterBackup(in *instance, c *cause) {
 	wait := c.wait
 	if wait == 0 {
@@ -241,7 +241,7 @@ func (r *Router) enterBackup(in *instance, c *cause) {
 }
 
 // filters says whether packets to the addresses need a rule (RFC 9568 section
-// 6.4.3 (640): an Active router that is not the owner and has Accept_Mode off).
+// 6.4.3: an Active router that is not the owner and has Accept_Mode off).
 func (in *instance) filters() bool { return !in.set.Accept && !in.set.Owner() }
 
 // after is d after t, or never if d is 0.

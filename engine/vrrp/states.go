@@ -75,7 +75,7 @@ func (r *Router) inInit(in *instance, x *stimulus) {
 		c := cause{why: event.Startup, by: x.by}
 		switch {
 		case in.set.Owner() && in.wants:
-			// RFC 9568 section 6.4.1 (105): the owner is Active at once. compat: by
+			// RFC 9568 section 6.4.1: the owner is Active at once. compat: by
 			// way of BACKUP, whose timer is due immediately.
 			c.wait = time.Microsecond
 		case in.wants:
@@ -139,7 +139,7 @@ func (r *Router) inBackup(in *instance, x *stimulus) {
 	}
 }
 
-// masterDown is the end of the master-down interval: RFC 9568 section 6.4.2 (345).
+// masterDown is the end of the master-down interval: RFC 9568 section 6.4.2.
 func (r *Router) masterDown(in *instance, x *stimulus) {
 	if !in.group.lets(in) {
 		// compat: a member whose group is not ready waits another interval.
@@ -166,17 +166,17 @@ func (r *Router) masterDown(in *instance, x *stimulus) {
 // backupAdvert is an advert heard by a BACKUP.
 func (r *Router) backupAdvert(in *instance, x *stimulus) {
 	if x.priority == 0 {
-		// RFC 9568 section 6.4.2 (415): the master gives up; wait for Skew_Time.
+		// RFC 9568 section 6.4.2: the master gives up; wait for Skew_Time.
 		in.due[dueProtocol] = max(x.at, r.notBefore).Add(in.skew())
 		in.election.zero, in.election.zeroBy = true, x.source
 		return
 	}
 	if !in.yields(x.priority, x.at) {
-		// RFC 9568 section 6.4.2 (440): discard, and let the timer run down.
+		// RFC 9568 section 6.4.2: discard, and let the timer run down.
 		in.election.lower = event.Heard{At: x.at, Source: x.source, Priority: x.priority}
 		return
 	}
-	// RFC 9568 section 6.4.2 (420): obey, and learn the interval (version 3).
+	// RFC 9568 section 6.4.2: obey, and learn the interval (version 3).
 	r.accepted(in, x)
 	if in.set.Version == 3 {
 		in.interval = x.interval
@@ -191,7 +191,7 @@ func (r *Router) backupAdvert(in *instance, x *stimulus) {
 func (r *Router) inMaster(in *instance, x *stimulus) {
 	switch x.kind {
 	case onTimer:
-		// RFC 9568 section 6.4.3 (655): send, and reset the timer. The beat is
+		// RFC 9568 section 6.4.3: send, and reset the timer. The beat is
 		// kept: lateness of ours must not add up.
 		r.send(in, in.priority)
 		next := x.due.Add(in.set.AdvertInterval)
@@ -228,7 +228,7 @@ func (r *Router) inMaster(in *instance, x *stimulus) {
 // masterAdvert is an advert heard by a MASTER.
 func (r *Router) masterAdvert(in *instance, x *stimulus) {
 	if x.priority == 0 {
-		// RFC 9568 section 6.4.3 (705): somebody gives up what is ours anyway:
+		// RFC 9568 section 6.4.3: somebody gives up what is ours anyway:
 		// send an advert and reset the timer.
 		r.assert(in)
 		return
@@ -239,7 +239,7 @@ func (r *Router) masterAdvert(in *instance, x *stimulus) {
 		r.defend(in, x)
 		return
 	}
-	// RFC 9568 section 6.4.3 (725): give way, without priority 0.
+	// RFC 9568 section 6.4.3: give way, without priority 0.
 	if in.set.HigherPrioSendAdvert {
 		r.send(in, in.priority) // compat: higher_prio_send_advert
 	}
@@ -267,7 +267,7 @@ func (r *Router) defend(in *instance, x *stimulus) {
 	if x.source == in.source {
 		return // compat: our own address: an answer would come back to us for ever.
 	}
-	// RFC 9568 section 6.4.3 (775): assert our role. compat: unless
+	// RFC 9568 section 6.4.3: assert our role. compat: unless
 	// lower_prio_no_advert, which leaves the timer alone too.
 	if !in.set.LowerPrioNoAdvert {
 		r.assert(in)

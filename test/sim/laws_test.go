@@ -81,23 +81,25 @@ func (w *writer) describe() {
 	w.routers = []string{"a", "b", "c", "d"}[:2+w.IntN(3)]
 	w.scripts = w.chance(2)
 	words := []string{"routers"}
-	for _, p := range []struct{ n int }{{len(w.routers)}} {
-		prios := w.Perm(200)[:p.n]
-		for i, name := range w.routers {
-			opts := fmt.Sprintf("%s:prio=%d", name, 30+prios[i])
-			if w.chance(5) {
-				opts += ",nopreempt=yes"
-			} else if w.chance(5) {
-				opts += ",preempt_delay=2s"
-			}
-			if w.chance(6) {
-				opts += ",lower_prio_no_advert=yes"
-			}
-			if w.chance(6) {
-				opts += ",higher_prio_advert=yes"
-			}
-			words = append(words, opts)
+	prios := w.Perm(200)
+	equal := w.chance(4)
+	for i, name := range w.routers {
+		if equal {
+			prios[i] = prios[0]
 		}
+		opts := fmt.Sprintf("%s:prio=%d", name, 30+prios[i])
+		if w.chance(5) {
+			opts += ",nopreempt=yes"
+		} else if w.chance(5) {
+			opts += ",preempt_delay=2s"
+		}
+		if w.chance(6) {
+			opts += ",lower_prio_no_advert=yes"
+		}
+		if w.chance(6) {
+			opts += ",higher_prio_advert=yes"
+		}
+		words = append(words, opts)
 	}
 	words = append(words, "advert=1s")
 	if w.scripts {

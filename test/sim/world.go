@@ -118,9 +118,7 @@ func (w *World) next() (at event.Instant, ok bool) {
 // loop of a real router does.
 func (w *World) happen() {
 	if len(w.queue) > 0 && w.queue[0].at <= w.now {
-		for len(w.queue) > 0 && w.queue[0].at <= w.now {
-			heap.Pop(&w.queue).(item).do()
-		}
+		heap.Pop(&w.queue).(item).do()
 		return
 	}
 	for _, n := range w.nodes {

@@ -49,6 +49,9 @@ type Advert struct {
 	// List is the advertised addresses as on the wire, 4 or 16 bytes each, at
 	// most 255. After Parse it refers to the packet.
 	List []byte
+	// Trailer is the TrailerLen bytes behind the packet, nil if there are none.
+	// Parse finds it; Append leaves it to others.
+	Trailer []byte
 }
 
 // addrLen is the length of one address on the wire.

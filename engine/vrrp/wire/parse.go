@@ -25,6 +25,8 @@ type Expect struct {
 	// ChecksumAsV2 forgives a wrong checksum of version 3 over IPv4
 	// (compat: v3_checksum_as_v2).
 	ChecksumAsV2 bool
+	// Trailer accepts a packet with a trailer as well as one without.
+	Trailer bool
 }
 
 // Carrier is what the IP header said about a packet.
@@ -63,7 +65,10 @@ func Sound(p []byte, family uint8, from Carrier) Reject {
 		return Reject{event.RejectVersion, 3, int(version)}
 	}
 	n := HeaderLen + int(p[3])*addrLen(family) + authLen(version, family)
-	if !lengthFits(len(p), n, family) {
+	if len(p) == n+TrailerLen && family == 6 {
+		n = len(p) // signed, see PutChecksum
+	}
+	if len(p) != n+TrailerLen && !lengthFits(len(p), n, family) {
 		return Reject{event.RejectPacketLength, n, len(p)}
 	}
 	return verify(p[:n], version, family, from)
@@ -84,7 +89,8 @@ func Parse(p []byte, from Carrier, want *Expect, a *Advert) Reject {
 	// RFC 9568 section 7.1: the length must be that of the header and of as
 	// many addresses as the header says. A packet of another version is
 	// reported as that, whatever its length.
-	if a.Version == want.Version && !lengthFits(len(p), n, want.Family) {
+	signed := want.Trailer && len(p) == n+TrailerLen
+	if a.Version == want.Version && !signed && !lengthFits(len(p), n, want.Family) {
 		return Reject{event.RejectPacketLength, n, len(p)}
 	}
 	// RFC 9568 section 7.1: TTL or Hop Limit must be 255.
@@ -97,6 +103,13 @@ func Parse(p []byte, from Carrier, want *Expect, a *Advert) Reject {
 		return Reject{event.RejectVersion, int(want.Version), int(a.Version)}
 	}
 	a.List = p[HeaderLen : HeaderLen+list]
+	covered := p[:n]
+	if signed {
+		a.Trailer = p[n:]
+		if want.Family == 6 {
+			covered = p // compat: see PutChecksum
+		}
+	}
 	if want.Version == 2 {
 		if r := a.version2(p, n, want); r.Reason != event.ReasonNone {
 			return r
@@ -111,7 +124,7 @@ func Parse(p []byte, from Carrier, want *Expect, a *Advert) Reject {
 	if want.ChecksumAsV2 && want.Version == 3 && want.Family == 4 {
 		return Reject{} // compat: a router with this option forgives either checksum, and so any.
 	}
-	return verify(p[:n], a.Version, a.Family, from)
+	return verify(covered, a.Version, a.Family, from)
 }
 
 // version2 reads and checks what only version 2 has.
