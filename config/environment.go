@@ -74,6 +74,9 @@ func Machine(test bool) Environment {
 	return Environment{Hostname: name, Test: test, Interface: machineInterface, Account: machineAccount, Script: machineScript}
 }
 
+// Worker is the environment in which a worker reads what the parent has checked: nothing but the name of the machine.
+func Worker() Environment { return Environment{Hostname: Machine(false).Hostname} }
+
 func machineInterface(name string) (Interface, bool) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {

@@ -49,6 +49,8 @@ type Web struct {
 	Listen []string `koanf:"listen"`
 	// ConfigFile is exporter-toolkit's: TLS and basic authentication.
 	ConfigFile string `koanf:"config_file"`
+	// Lifecycle lets PUT and POST on /-/reload read the configuration again.
+	Lifecycle bool `koanf:"lifecycle"`
 }
 
 // Control is the socket that vigilctl speaks to.
@@ -81,6 +83,8 @@ type AgentX struct {
 	// Timeout bounds one exchange; Reconnect is the longest pause between two attempts to connect.
 	Timeout   time.Duration `koanf:"timeout"`
 	Reconnect time.Duration `koanf:"reconnect"`
+	// ConflictTraps sends a notification of our own when two routers are MASTER at once, if enable_traps is set too.
+	ConflictTraps bool `koanf:"conflict_traps"`
 }
 
 // SMTP is what keepalived.conf has no words for.
@@ -134,11 +138,11 @@ type Sampling struct {
 // observeDefaults are the settings of a machine without vigil.yaml. Every key there is stands here.
 func observeDefaults() map[string]any {
 	return map[string]any{
-		"web/listen": []string{":10112"}, "web/config_file": "",
+		"web/listen": []string{":10112"}, "web/config_file": "", "web/lifecycle": false,
 		"control/socket": "/run/vigil/control.sock", "control/group": "", "control/mode": "0660",
 		"otlp/endpoint": "", "otlp/protocol": "http/protobuf", "otlp/headers": map[string]string{}, "otlp/timeout": "10s", "otlp/insecure": false,
 		"otlp/ca_file": "", "otlp/cert_file": "", "otlp/key_file": "", "otlp/traces": true, "otlp/logs": true,
-		"snmp/enabled": false, "snmp/master": "/var/agentx/master", "snmp/timeout": "5s", "snmp/reconnect": "30s",
+		"snmp/enabled": false, "snmp/master": "/var/agentx/master", "snmp/timeout": "5s", "snmp/reconnect": "30s", "snmp/conflict_traps": false,
 		"smtp/tls": "none", "smtp/ca_file": "", "smtp/username": "", "smtp/password": "", "smtp/password_file": "", "smtp/helo": "", "smtp/max_age": "1h",
 		"webhooks":   []any{},
 		"log/format": "text", "log/level": "info",

@@ -36,12 +36,14 @@ func TestObserveLayers(t *testing.T) {
 	}
 	o, err := LoadObserve(ObserveFrom{File: file, Flags: flags, Environ: []string{
 		"HOME=/x", "VIGIL_LOG_LEVEL=warn", "VIGIL_RETENTION_EVENTS=6", "VIGIL_OTLP_ENDPOINT=http://c:4318", "VIGIL_EVENT_ID=abc", "VIGIL_SNMP_ENABLED=true",
+		"VIGIL_SNMP_CONFLICT_TRAPS=true", "VIGIL_WEB_LIFECYCLE=true",
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []any{o.Web.Listen, o.Log.Format, o.Log.Level, o.Retain.Events, o.OTLP.Headers, o.OTLP.Timeout, o.OTLP.Endpoint, o.SNMP.Enabled, o.SNMP.Master, o.Sampling.Slow, o.OTLP.Traces}
-	want := []any{[]string{":9", ":10"}, "json", "error", 6, map[string]string{"X-A": "b"}, 3 * second, "http://c:4318", true, "/var/agentx/master", second, true}
+	got := []any{o.Web.Listen, o.Log.Format, o.Log.Level, o.Retain.Events, o.OTLP.Headers, o.OTLP.Timeout, o.OTLP.Endpoint, o.SNMP.Enabled, o.SNMP.Master, o.Sampling.Slow, o.OTLP.Traces,
+		o.SNMP.ConflictTraps, o.Web.Lifecycle}
+	want := []any{[]string{":9", ":10"}, "json", "error", 6, map[string]string{"X-A": "b"}, 3 * second, "http://c:4318", true, "/var/agentx/master", second, true, true, true}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
@@ -53,7 +55,8 @@ func TestObserveDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(o.Web.Listen, []string{":10112"}) || o.Control.Socket == "" || o.Retain.Events != 10_000 || o.SMTP.TLS != "none" || len(o.Webhooks) > 0 {
+	if !reflect.DeepEqual(o.Web.Listen, []string{":10112"}) || o.Control.Socket == "" || o.Retain.Events != 10_000 || o.SMTP.TLS != "none" || len(o.Webhooks) > 0 ||
+		o.Web.Lifecycle || o.SNMP.ConflictTraps {
 		t.Errorf("defaults %+v", o)
 	}
 	if _, err := LoadObserve(ObserveFrom{File: "/nonexistent/vigil.yaml"}); err == nil {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,6 +73,9 @@ type Stats struct {
 	// Unpublished counts outcomes of notifications that found no room to wait
 	// for Publish.
 	Unpublished uint64
+	// Traps counts the notifications that the master took, by name; all names
+	// that there are stand in it.
+	Traps map[string]uint64
 	// Session is the state and the counters of the session with the master;
 	// they start anew when a reload turns SNMP off and on.
 	Session agentx.Stats
@@ -97,6 +101,7 @@ type Agent struct {
 	refreshed           time.Time
 	builds, buildErrors atomic.Uint64
 	unpublished         atomic.Uint64
+	sent                [3]atomic.Uint64 // by trapNames
 }
 
 // New returns an Agent that serves nothing until Run; notifications are kept
@@ -266,7 +271,13 @@ func (a *Agent) Events(v *ledger.View, es []event.Event) {
 
 func (a *Agent) send(client *agentx.Client, n agentx.Notification, e event.Event) {
 	began := time.Now()
-	n.Done = func(err error) { a.report(&e, time.Since(began), err) }
+	kind := slices.IndexFunc(trapKinds, func(o agentx.OID) bool { return o.Compare(n.Trap) == 0 })
+	n.Done = func(err error) {
+		if err == nil {
+			a.sent[kind].Add(1)
+		}
+		a.report(&e, time.Since(began), err)
+	}
 	if err := client.Notify(n); err != nil {
 		a.report(&e, 0, err)
 	}
@@ -346,7 +357,13 @@ func (a *Agent) Holding() bool {
 
 // Stats returns the counters now. It never blocks on the master.
 func (a *Agent) Stats() Stats {
-	s := Stats{Builds: a.builds.Load(), BuildErrors: a.buildErrors.Load(), Unpublished: a.unpublished.Load()}
+	s := Stats{
+		Builds: a.builds.Load(), BuildErrors: a.buildErrors.Load(), Unpublished: a.unpublished.Load(),
+		Traps: make(map[string]uint64, len(a.sent)),
+	}
+	for i, name := range trapNames {
+		s.Traps[name] = a.sent[i].Load()
+	}
 	if client, _ := a.current(); client != nil { //nolint:errcheck // Run reports it
 		s.Serving, s.Session = true, client.Stats()
 	}

@@ -241,6 +241,9 @@ func TestSnmptrapd(t *testing.T) {
 	if got := out.words(); len(got) < 2 || got[0] != "notify.sent snmp_trap" {
 		t.Errorf("published %q", got)
 	}
+	if n := a.Stats().Traps; len(n) != 3 || n["vrrpInstanceStateChange"] < 2 || n["vrrpSyncGroupStateChange"] != 0 {
+		t.Errorf("counted %v", n)
+	}
 }
 
 // A walk of 250 instances, the tool and snmpd included.

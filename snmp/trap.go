@@ -30,6 +30,12 @@ var (
 	trapText     = vigilOID("vigilEventText").Append(0)
 )
 
+// trapKinds are the notifications there are, and trapNames what they are called.
+var (
+	trapKinds = []agentx.OID{groupTrap, instanceTrap, conflictTrap}
+	trapNames = [3]string{"vrrpSyncGroupStateChange", "vrrpInstanceStateChange", "vigilConflictChange"}
+)
+
 func compatOID(name string) agentx.OID { return agentx.MustParseOID(mib.Compat.OID(name)) }
 func vigilOID(name string) agentx.OID  { return agentx.MustParseOID(mib.Vigil.OID(name)) }
 

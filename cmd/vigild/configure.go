@@ -221,7 +221,7 @@ func reparse(p *role.Prepared) (*config.Config, *shared, error) {
 			return nil, nil, fmt.Errorf("options of the roles: %w", err)
 		}
 	}
-	c, found := config.Parse(p.Image, config.Machine(false))
+	c, found := config.Parse(p.Image, config.Worker())
 	if status := config.RunExit(found); status != 0 {
 		return nil, nil, &badConfig{status, found}
 	}

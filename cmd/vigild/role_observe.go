@@ -175,7 +175,9 @@ func (w *watcher) build(s *shared, n *notify.Settings) error {
 	w.log = slog.New(w.sink.Handler())
 	w.mailer, w.hooks, w.traces = mailer, hooks, traces
 	w.control = api.New(w.role, api.Options{Version: version, Events: s.Observe.Retain.Events})
-	w.agent = snmp.New(snmp.Options{Dial: w.dial, Always: s.SNMP || s.Observe.SNMP.Enabled, Publish: w.publish}, w.role)
+	w.agent = snmp.New(snmp.Options{
+		Dial: w.dial, Always: s.SNMP || s.Observe.SNMP.Enabled, ConflictTraps: s.Observe.SNMP.ConflictTraps, Publish: w.publish,
+	}, w.role)
 	metrics, err := collector.New(collector.Options{
 		Build: collector.Build{Version: version}, Started: time.Unix(0, s.Started), Channels: w.channels, Log: w.logged, OTLP: w.otlp,
 		SNMP: w.snmp,
@@ -184,7 +186,7 @@ func (w *watcher) build(s *shared, n *notify.Settings) error {
 		return err
 	}
 	w.metrics = metrics
-	w.pages, err = w.metrics.Handler(collector.WebOptions{Reload: w.reload, Logger: w.log})
+	w.pages, err = w.metrics.Handler(collector.WebOptions{Lifecycle: s.Observe.Web.Lifecycle, Reload: w.reload, Logger: w.log})
 	return err
 }
 

@@ -25,66 +25,132 @@ var codecTable = []struct {
 	msg  Message
 	hex  string
 }{
-	{"open", Message{Flags: be, Body: Open{Timeout: 5, ID: NewOID(1, 3, 6, 1, 4, 1, 9586), Descr: "vigil"}},
+	{
+		"open",
+		Message{Flags: be, Body: Open{Timeout: 5, ID: NewOID(1, 3, 6, 1, 4, 1, 9586), Descr: "vigil"}},
 		"01 01 10 00  00000007 00000008 00000009 0000001c" +
-			"05 00 00 00  02 04 00 00 00000001 00002572  00000005 766967696c 000000"},
-	{"open little", Message{Flags: le, Body: Open{Timeout: 5, ID: NewOID(1, 3, 6, 1, 4, 1, 9586), Descr: "vigil"}},
+			"05 00 00 00  02 04 00 00 00000001 00002572  00000005 766967696c 000000",
+	},
+	{
+		"open little",
+		Message{Flags: le, Body: Open{Timeout: 5, ID: NewOID(1, 3, 6, 1, 4, 1, 9586), Descr: "vigil"}},
 		"01 01 00 00  07000000 08000000 09000000 1c000000" +
-			"05 00 00 00  02 04 00 00 01000000 72250000  05000000 766967696c 000000"},
-	{"open null id", Message{Flags: be, Body: Open{}},
-		"01 01 10 00  00000007 00000008 00000009 0000000c  00 00 00 00  00 00 00 00  00000000"},
-	{"close", Message{Flags: be, Body: Close{Reason: CloseShutdown}},
-		"01 02 10 00  00000007 00000008 00000009 00000004  05 00 00 00"},
-	{"register range in context", Message{Flags: be | FlagNonDefaultContext, Context: "ctx", Body: Register{
-		Timeout: 1, Priority: 127, RangeSubID: 7, Subtree: NewOID(1, 3, 6, 1, 2, 1, 2), UpperBound: 22}},
+			"05 00 00 00  02 04 00 00 01000000 72250000  05000000 766967696c 000000",
+	},
+	{
+		"open null id",
+		Message{Flags: be, Body: Open{}},
+		"01 01 10 00  00000007 00000008 00000009 0000000c  00 00 00 00  00 00 00 00  00000000",
+	},
+	{
+		"close",
+		Message{Flags: be, Body: Close{Reason: CloseShutdown}},
+		"01 02 10 00  00000007 00000008 00000009 00000004  05 00 00 00",
+	},
+	{
+		"register range in context",
+		Message{Flags: be | FlagNonDefaultContext, Context: "ctx", Body: Register{
+			Timeout: 1, Priority: 127, RangeSubID: 7, Subtree: NewOID(1, 3, 6, 1, 2, 1, 2), UpperBound: 22,
+		}},
 		"01 03 18 00  00000007 00000008 00000009 0000001c" +
-			"00000003 637478 00  01 7f 07 00  02 02 00 00 00000001 00000002  00000016"},
-	{"register range in context little", Message{Flags: le | FlagNonDefaultContext, Context: "ctx", Body: Register{
-		Timeout: 1, Priority: 127, RangeSubID: 7, Subtree: NewOID(1, 3, 6, 1, 2, 1, 2), UpperBound: 22}},
+			"00000003 637478 00  01 7f 07 00  02 02 00 00 00000001 00000002  00000016",
+	},
+	{
+		"register range in context little",
+		Message{Flags: le | FlagNonDefaultContext, Context: "ctx", Body: Register{
+			Timeout: 1, Priority: 127, RangeSubID: 7, Subtree: NewOID(1, 3, 6, 1, 2, 1, 2), UpperBound: 22,
+		}},
 		"01 03 08 00  07000000 08000000 09000000 1c000000" +
-			"03000000 637478 00  01 7f 07 00  02 02 00 00 01000000 02000000  16000000"},
-	{"register instance", Message{Flags: be | FlagInstanceRegistration, Body: Register{Priority: 1, Subtree: NewOID(1, 3, 6, 1, 2, 1, 1, 1, 0)}},
+			"03000000 637478 00  01 7f 07 00  02 02 00 00 01000000 02000000  16000000",
+	},
+	{
+		"register instance",
+		Message{Flags: be | FlagInstanceRegistration, Body: Register{Priority: 1, Subtree: NewOID(1, 3, 6, 1, 2, 1, 1, 1, 0)}},
 		"01 03 11 00  00000007 00000008 00000009 00000018" +
-			"00 01 00 00  04 02 00 00 00000001 00000001 00000001 00000000"},
-	{"unregister", Message{Flags: be, Body: Unregister{Priority: 127, Subtree: NewOID(1, 3, 6, 1, 2, 1, 2)}},
-		"01 04 10 00  00000007 00000008 00000009 00000010  00 7f 00 00  02 02 00 00 00000001 00000002"},
-	{"get", Message{Flags: be, Body: Get{[]SearchRange{{Start: NewOID(1, 3, 6, 1, 2, 1, 1, 1, 0)}, {Start: NewOID(1, 2, 3, 4)}}}},
+			"00 01 00 00  04 02 00 00 00000001 00000001 00000001 00000000",
+	},
+	{
+		"unregister",
+		Message{Flags: be, Body: Unregister{Priority: 127, Subtree: NewOID(1, 3, 6, 1, 2, 1, 2)}},
+		"01 04 10 00  00000007 00000008 00000009 00000010  00 7f 00 00  02 02 00 00 00000001 00000002",
+	},
+	{
+		"get",
+		Message{Flags: be, Body: Get{[]SearchRange{{Start: NewOID(1, 3, 6, 1, 2, 1, 1, 1, 0)}, {Start: NewOID(1, 2, 3, 4)}}}},
 		"01 05 10 00  00000007 00000008 00000009 00000030" +
 			"04 02 00 00 00000001 00000001 00000001 00000000  00 00 00 00" +
-			"04 00 00 00 00000001 00000002 00000003 00000004  00 00 00 00"},
-	{"getnext", Message{Flags: be, Body: GetNext{[]SearchRange{{Start: NewOID(1, 3, 6, 1, 2, 1, 2), Include: true, End: NewOID(1, 3, 6, 1, 2, 1, 3)}}}},
+			"04 00 00 00 00000001 00000002 00000003 00000004  00 00 00 00",
+	},
+	{
+		"getnext",
+		Message{Flags: be, Body: GetNext{[]SearchRange{{Start: NewOID(1, 3, 6, 1, 2, 1, 2), Include: true, End: NewOID(1, 3, 6, 1, 2, 1, 3)}}}},
 		"01 06 10 00  00000007 00000008 00000009 00000018" +
-			"02 02 01 00 00000001 00000002  02 02 00 00 00000001 00000003"},
-	{"getnext little", Message{Flags: le, Body: GetNext{[]SearchRange{{Start: NewOID(1, 3, 6, 1, 2, 1, 2), Include: true, End: NewOID(1, 3, 6, 1, 2, 1, 3)}}}},
+			"02 02 01 00 00000001 00000002  02 02 00 00 00000001 00000003",
+	},
+	{
+		"getnext little",
+		Message{Flags: le, Body: GetNext{[]SearchRange{{Start: NewOID(1, 3, 6, 1, 2, 1, 2), Include: true, End: NewOID(1, 3, 6, 1, 2, 1, 3)}}}},
 		"01 06 00 00  07000000 08000000 09000000 18000000" +
-			"02 02 01 00 01000000 02000000  02 02 00 00 01000000 03000000"},
-	{"getbulk", Message{Flags: be, Body: GetBulk{1, 10, []SearchRange{{Start: NewOID(1, 3, 6, 1, 2)}}}},
-		"01 07 10 00  00000007 00000008 00000009 0000000c  0001 000a  00 02 00 00  00 00 00 00"},
-	{"getbulk little", Message{Flags: le, Body: GetBulk{1, 10, []SearchRange{{Start: NewOID(1, 3, 6, 1, 2)}}}},
-		"01 07 00 00  07000000 08000000 09000000 0c000000  0100 0a00  00 02 00 00  00 00 00 00"},
-	{"testset", Message{Flags: be, Body: TestSet{[]VarBind{{NewOID(1, 3), Int(-2)}}}},
-		"01 08 10 00  00000007 00000008 00000009 00000014  0002 0000  02 00 00 00 00000001 00000003  fffffffe"},
+			"02 02 01 00 01000000 02000000  02 02 00 00 01000000 03000000",
+	},
+	{
+		"getbulk",
+		Message{Flags: be, Body: GetBulk{1, 10, []SearchRange{{Start: NewOID(1, 3, 6, 1, 2)}}}},
+		"01 07 10 00  00000007 00000008 00000009 0000000c  0001 000a  00 02 00 00  00 00 00 00",
+	},
+	{
+		"getbulk little",
+		Message{Flags: le, Body: GetBulk{1, 10, []SearchRange{{Start: NewOID(1, 3, 6, 1, 2)}}}},
+		"01 07 00 00  07000000 08000000 09000000 0c000000  0100 0a00  00 02 00 00  00 00 00 00",
+	},
+	{
+		"testset",
+		Message{Flags: be, Body: TestSet{[]VarBind{{NewOID(1, 3), Int(-2)}}}},
+		"01 08 10 00  00000007 00000008 00000009 00000014  0002 0000  02 00 00 00 00000001 00000003  fffffffe",
+	},
 	{"commitset", Message{Flags: be, Body: CommitSet{}}, "01 09 10 00  00000007 00000008 00000009 00000000"},
 	{"undoset", Message{Flags: le, Body: UndoSet{}}, "01 0a 00 00  07000000 08000000 09000000 00000000"},
 	{"cleanupset", Message{Flags: be, Body: CleanupSet{}}, "01 0b 10 00  00000007 00000008 00000009 00000000"},
-	{"notify", Message{Flags: be, Body: Notify{[]VarBind{{snmpTrapOID0, ObjectID(NewOID(1, 3, 6, 1, 4, 1, 9586))}}}},
+	{
+		"notify",
+		Message{Flags: be, Body: Notify{[]VarBind{{snmpTrapOID0, ObjectID(NewOID(1, 3, 6, 1, 4, 1, 9586))}}}},
 		"01 0c 10 00  00000007 00000008 00000009 0000002c" +
 			"0006 0000  06 06 00 00 00000003 00000001 00000001 00000004 00000001 00000000" +
 			"02 04 00 00 00000001 00002572",
 	},
-	{"ping in context", Message{Flags: be | FlagNonDefaultContext, Context: "x", Body: Ping{}},
-		"01 0d 18 00  00000007 00000008 00000009 00000008  00000001 78 000000"},
-	{"indexallocate", Message{Flags: be | FlagNewIndex, Body: IndexAllocate{[]VarBind{{NewOID(1), Gauge(3)}}}},
-		"01 0e 12 00  00000007 00000008 00000009 00000010  0042 0000  01 00 00 00 00000001  00000003"},
-	{"indexdeallocate", Message{Flags: le | FlagAnyIndex, Body: IndexDeallocate{[]VarBind{{NewOID(1), Gauge(3)}}}},
-		"01 0f 04 00  07000000 08000000 09000000 10000000  4200 0000  01 00 00 00 01000000  03000000"},
-	{"addagentcaps", Message{Flags: be, Body: AddAgentCaps{ID: NewOID(1, 3, 6, 1, 4), Descr: "caps"}},
-		"01 10 10 00  00000007 00000008 00000009 0000000c  00 04 00 00  00000004 63617073"},
-	{"removeagentcaps", Message{Flags: be, Body: RemoveAgentCaps{ID: NewOID(1, 3, 6, 1, 4)}},
-		"01 11 10 00  00000007 00000008 00000009 00000004  00 04 00 00"},
-	{"response error", Message{Flags: be, Body: Response{SysUpTime: 258, Error: DuplicateRegistration, Index: 2}},
-		"01 12 10 00  00000007 00000008 00000009 00000008  00000102 0107 0002"},
-	{"response values", Message{Flags: be, Body: Response{VarBinds: allValues}},
+	{
+		"ping in context",
+		Message{Flags: be | FlagNonDefaultContext, Context: "x", Body: Ping{}},
+		"01 0d 18 00  00000007 00000008 00000009 00000008  00000001 78 000000",
+	},
+	{
+		"indexallocate",
+		Message{Flags: be | FlagNewIndex, Body: IndexAllocate{[]VarBind{{NewOID(1), Gauge(3)}}}},
+		"01 0e 12 00  00000007 00000008 00000009 00000010  0042 0000  01 00 00 00 00000001  00000003",
+	},
+	{
+		"indexdeallocate",
+		Message{Flags: le | FlagAnyIndex, Body: IndexDeallocate{[]VarBind{{NewOID(1), Gauge(3)}}}},
+		"01 0f 04 00  07000000 08000000 09000000 10000000  4200 0000  01 00 00 00 01000000  03000000",
+	},
+	{
+		"addagentcaps",
+		Message{Flags: be, Body: AddAgentCaps{ID: NewOID(1, 3, 6, 1, 4), Descr: "caps"}},
+		"01 10 10 00  00000007 00000008 00000009 0000000c  00 04 00 00  00000004 63617073",
+	},
+	{
+		"removeagentcaps",
+		Message{Flags: be, Body: RemoveAgentCaps{ID: NewOID(1, 3, 6, 1, 4)}},
+		"01 11 10 00  00000007 00000008 00000009 00000004  00 04 00 00",
+	},
+	{
+		"response error",
+		Message{Flags: be, Body: Response{SysUpTime: 258, Error: DuplicateRegistration, Index: 2}},
+		"01 12 10 00  00000007 00000008 00000009 00000008  00000102 0107 0002",
+	},
+	{
+		"response values",
+		Message{Flags: be, Body: Response{VarBinds: allValues}},
 		"01 12 10 00  00000007 00000008 00000009 000000dc  00000000 0000 0000" +
 			"0002 0000  01 00 00 00 00000001  ffffffff" +
 			"0004 0000  01 00 00 00 00000002  00000003 616263 00" +
@@ -98,8 +164,11 @@ var codecTable = []struct {
 			"0046 0000  01 00 00 00 0000000a  0102030405060708" +
 			"0080 0000  01 00 00 00 0000000b" +
 			"0081 0000  01 00 00 00 0000000c" +
-			"0082 0000  01 00 00 00 0000000d"},
-	{"response values little", Message{Flags: le, Body: Response{VarBinds: allValues}},
+			"0082 0000  01 00 00 00 0000000d",
+	},
+	{
+		"response values little",
+		Message{Flags: le, Body: Response{VarBinds: allValues}},
 		"01 12 00 00  07000000 08000000 09000000 dc000000  00000000 0000 0000" +
 			"0200 0000  01 00 00 00 01000000  ffffffff" +
 			"0400 0000  01 00 00 00 02000000  03000000 616263 00" +
@@ -113,7 +182,8 @@ var codecTable = []struct {
 			"4600 0000  01 00 00 00 0a000000  0807060504030201" +
 			"8000 0000  01 00 00 00 0b000000" +
 			"8100 0000  01 00 00 00 0c000000" +
-			"8200 0000  01 00 00 00 0d000000"},
+			"8200 0000  01 00 00 00 0d000000",
+	},
 }
 
 var allValues = []VarBind{
@@ -239,9 +309,20 @@ func TestEncodeRefuses(t *testing.T) {
 	bad := []VarBind{{NewOID(1), Value{}}}
 	longName := []VarBind{{long, NullValue()}}
 	for _, body := range []Body{
-		nil, Open{ID: long}, Register{Subtree: long}, Unregister{Subtree: long}, Get{[]SearchRange{{Start: long}}},
-		GetNext{[]SearchRange{{End: long}}}, GetBulk{Ranges: []SearchRange{{Start: long}}}, TestSet{bad}, Notify{longName},
-		IndexAllocate{bad}, IndexDeallocate{bad}, AddAgentCaps{ID: long}, RemoveAgentCaps{ID: long}, Response{VarBinds: bad},
+		nil,
+		Open{ID: long},
+		Register{Subtree: long},
+		Unregister{Subtree: long},
+		Get{[]SearchRange{{Start: long}}},
+		GetNext{[]SearchRange{{End: long}}},
+		GetBulk{Ranges: []SearchRange{{Start: long}}},
+		TestSet{bad},
+		Notify{longName},
+		IndexAllocate{bad},
+		IndexDeallocate{bad},
+		AddAgentCaps{ID: long},
+		RemoveAgentCaps{ID: long},
+		Response{VarBinds: bad},
 		Notify{[]VarBind{{NewOID(1), ObjectID(long)}}},
 	} {
 		if b, err := AppendMessage([]byte{1}, Message{Body: body}); err == nil || !bytes.Equal(b, []byte{1}) {
@@ -298,10 +379,24 @@ func genMessage(t *rapid.T) Message {
 	}
 	m := Message{SessionID: u32, TransactionID: ^u32, PacketID: u32 + 1, Flags: Flags(rapid.Uint8().Draw(t, "flags")) & flagsDefined}
 	m.Body = rapid.SampledFrom([]Body{
-		Open{u8, o, s}, Close{CloseReason(u8)}, Register{u8, u8 + 1, sub, o, upper}, Unregister{u8, sub, o, upper},
-		Get{genRanges(t)}, GetNext{genRanges(t)}, GetBulk{u16, u16 + 1, genRanges(t)}, TestSet{genVarBinds(t)},
-		CommitSet{}, UndoSet{}, CleanupSet{}, Notify{genVarBinds(t)}, Ping{}, IndexAllocate{genVarBinds(t)},
-		IndexDeallocate{genVarBinds(t)}, AddAgentCaps{o, s}, RemoveAgentCaps{o}, Response{u32, ErrorStatus(u16), u16 + 1, genVarBinds(t)},
+		Open{u8, o, s},
+		Close{CloseReason(u8)},
+		Register{u8, u8 + 1, sub, o, upper},
+		Unregister{u8, sub, o, upper},
+		Get{genRanges(t)},
+		GetNext{genRanges(t)},
+		GetBulk{u16, u16 + 1, genRanges(t)},
+		TestSet{genVarBinds(t)},
+		CommitSet{},
+		UndoSet{},
+		CleanupSet{},
+		Notify{genVarBinds(t)},
+		Ping{},
+		IndexAllocate{genVarBinds(t)},
+		IndexDeallocate{genVarBinds(t)},
+		AddAgentCaps{o, s},
+		RemoveAgentCaps{o},
+		Response{u32, ErrorStatus(u16), u16 + 1, genVarBinds(t)},
 	}).Draw(t, "body")
 	switch m.Body.(type) {
 	case Open, Close, CommitSet, UndoSet, CleanupSet:

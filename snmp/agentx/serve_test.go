@@ -128,7 +128,8 @@ func TestServeAgreesWithModel(t *testing.T) {
 			ranges = append(ranges, r)
 		}
 		body := rapid.SampledFrom([]Body{
-			Get{ranges}, GetNext{ranges},
+			Get{ranges},
+			GetNext{ranges},
 			GetBulk{rapid.Uint16Range(0, 5).Draw(t, "non"), rapid.Uint16Range(0, 6).Draw(t, "max"), ranges},
 		}).Draw(t, "body")
 		m := Message{Flags: rapid.SampledFrom([]Flags{be, le}).Draw(t, "order"), SessionID: 1, TransactionID: 2, PacketID: 3, Body: body}

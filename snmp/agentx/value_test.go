@@ -18,7 +18,10 @@ func TestParseOID(t *testing.T) {
 		in, out string
 		n       int
 	}{
-		{"1.3.6.1", "1.3.6.1", 4}, {".1.3.6.1", "1.3.6.1", 4}, {"0.0", "0.0", 2}, {"4294967295", "4294967295", 1},
+		{"1.3.6.1", "1.3.6.1", 4},
+		{".1.3.6.1", "1.3.6.1", 4},
+		{"0.0", "0.0", 2},
+		{"4294967295", "4294967295", 1},
 		{strings.Repeat(".9", MaxSubIDs), strings.Repeat(".9", MaxSubIDs)[1:], MaxSubIDs},
 	} {
 		o, err := ParseOID(c.in)
@@ -91,14 +94,22 @@ func TestValues(t *testing.T) {
 		typ  Type
 		text string
 	}{
-		{Int(-5), Integer, "INTEGER: -5"}, {Text("a\n"), OctetString, `OCTET STRING: "a\n"`}, {Bytes([]byte("b")), OctetString, `OCTET STRING: "b"`},
-		{NullValue(), Null, "NULL"}, {ObjectID(o), ObjectIdentifier, "OBJECT IDENTIFIER: 1.3"},
+		{Int(-5), Integer, "INTEGER: -5"},
+		{Text("a\n"), OctetString, `OCTET STRING: "a\n"`},
+		{Bytes([]byte("b")), OctetString, `OCTET STRING: "b"`},
+		{NullValue(), Null, "NULL"},
+		{ObjectID(o), ObjectIdentifier, "OBJECT IDENTIFIER: 1.3"},
 		{IP(netip.MustParseAddr("::ffff:192.0.2.7")), IPAddress, "IpAddress: 192.0.2.7"},
 		{IP(netip.MustParseAddr("2001:db8::1")), IPAddress, "IpAddress: 0.0.0.0"},
-		{Count32(7), Counter32, "Counter32: 7"}, {Gauge(8), Gauge32, "Gauge32: 8"}, {Ticks(9), TimeTicks, "TimeTicks: 9"},
-		{OpaqueBytes([]byte{0}), Opaque, `Opaque: "\x00"`}, {Count64(1 << 63), Counter64, "Counter64: 9223372036854775808"},
-		{Exception(NoSuchObject), NoSuchObject, "noSuchObject"}, {Exception(NoSuchInstance), NoSuchInstance, "noSuchInstance"},
-		{Exception(EndOfMibView), EndOfMibView, "endOfMibView"}, {Exception(Integer), 0, "invalid"},
+		{Count32(7), Counter32, "Counter32: 7"},
+		{Gauge(8), Gauge32, "Gauge32: 8"},
+		{Ticks(9), TimeTicks, "TimeTicks: 9"},
+		{OpaqueBytes([]byte{0}), Opaque, `Opaque: "\x00"`},
+		{Count64(1 << 63), Counter64, "Counter64: 9223372036854775808"},
+		{Exception(NoSuchObject), NoSuchObject, "noSuchObject"},
+		{Exception(NoSuchInstance), NoSuchInstance, "noSuchInstance"},
+		{Exception(EndOfMibView), EndOfMibView, "endOfMibView"},
+		{Exception(Integer), 0, "invalid"},
 	} {
 		if c.v.Type() != c.typ || c.v.String() != c.text || c.v.valid() != (c.typ != 0) {
 			t.Errorf("%s: type %s, valid %v", c.v, c.v.Type(), c.v.valid())
