@@ -69,9 +69,10 @@ func exported(name string, s trace.SignalStats) collector.OTLPStats {
 }
 
 func (w *watcher) snmp() collector.SNMPStats {
-	s := w.agent.Stats().Session
+	agent := w.agent.Stats()
+	s := agent.Session
 	return collector.SNMPStats{
-		Connected: s.Connected, Connects: s.Connects,
+		Connected: s.Connected, Connects: s.Connects, Traps: agent.Traps, Errors: map[string]uint64{"set": s.SetErrors},
 		Requests: map[string]uint64{
 			"get": s.Requests[agentx.TypeGet], "get_next": s.Requests[agentx.TypeGetNext],
 			"get_bulk": s.Requests[agentx.TypeGetBulk], "set": s.Requests[agentx.TypeTestSet],
