@@ -17,6 +17,7 @@ import (
 var Pure = []string{
 	"engine/event",
 	"engine/vrrp",
+	"engine/vrrp/auth",
 	"engine/vrrp/wire",
 	"engine/health",
 	"engine/ledger",

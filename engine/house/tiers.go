@@ -46,7 +46,8 @@ var Tiers = []Tier{
 	{"engine/sys/proc", none, kernel, whyDoor},
 
 	// 1: pure.
-	{"engine/vrrp", []string{"engine/event", "engine/vrrp/wire"}, none, whyPure},
+	{"engine/vrrp/auth", []string{"engine/event", "engine/vrrp/wire"}, none, whyPure},
+	{"engine/vrrp", []string{"engine/event", "engine/vrrp/auth", "engine/vrrp/wire"}, none, whyPure},
 	{"engine/health", []string{"engine/event"}, none, whyPure},
 	{"engine/ledger", []string{"engine/event"}, none, whyPure},
 	{"engine/explain", []string{"engine/event"}, none, whyPure},

@@ -90,8 +90,8 @@ func (a *AH) Check(head, h, payload []byte) Verdict {
 }
 
 // digest is the integrity check value. RFC 2402 section 3.3.3.1.1.1 zeroes what
-// may change on the way; compat: type of service, fragment offset and checksum
-// are, but the TTL is not.
+// may change on the way: type of service, flags and fragment offset, checksum,
+// TTL. compat: the TTL only of unicast packets.
 func (a *AH) digest(head, h, payload []byte) []byte {
 	copy(a.head[:], head)
 	copy(a.head[headLen:], h[:icvAt])
@@ -99,6 +99,9 @@ func (a *AH) digest(head, h, payload []byte) []byte {
 	a.head[1] = 0
 	clear(a.head[6:8])
 	clear(a.head[10:12])
+	if a.head[16]>>4 != 0xe {
+		a.head[8] = 0 // not multicast
+	}
 	a.mac.Reset()
 	a.mac.Write(a.head[:])
 	a.mac.Write(payload)
