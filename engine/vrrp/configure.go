@@ -41,6 +41,9 @@ func (r *Router) start(c *Configure, by because) {
 		r.act(Action{Kind: Own, Reason: event.Startup, Cause: by.cause, Root: by.root})
 	}
 	resumed := r.resumable(c.Resume)
+	if len(resumed) > 0 {
+		r.notBefore = 0 // the host did not start just now, only this process
+	}
 	for _, in := range r.instances {
 		if !resumed[in] {
 			r.clearStale(in, by)

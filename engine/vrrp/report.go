@@ -55,6 +55,12 @@ func (r *Router) Snapshot(now event.Instant, out *Output) {
 			e.Subject = in.subject
 			again(e)
 		}
+		if c := in.conflict; c.source.IsValid() {
+			again(event.Event{
+				Kind: event.VRRPConflict, Subject: in.subject, From: event.Down, To: event.Up, Reason: c.why, Root: c.ref,
+				Priority: in.priority, Evidence: event.Evidence{Peer: c.source, PeerPriority: c.priority},
+			})
+		}
 	}
 	for _, g := range r.groups {
 		e := g.last

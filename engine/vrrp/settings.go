@@ -11,7 +11,7 @@ import (
 )
 
 // Settings is everything a Router needs to know. It is built and validated by
-// config; the machine trusts it.
+// config; the machine trusts it. It is never changed once a Router has it.
 type Settings struct {
 	Instances []InstanceSettings
 	Groups    []GroupSettings

@@ -292,13 +292,13 @@ func (n *Node) oneMind() error {
 	if s == nil || len(s.Groups) == 0 {
 		return nil
 	}
-	states := map[event.State]bool{}
+	var states []event.State
 	for _, id := range n.router.Instances(nil) {
 		v, _ := n.router.View(id)
-		states[v.State] = true
+		states = append(states, v.State)
 	}
-	if len(states) > 1 && !states[event.Init] {
-		return fmt.Errorf("%s: the members of the group are in %d states", n.name, len(states))
+	if slices.Min(states) != slices.Max(states) && !slices.Contains(states, event.Init) {
+		return fmt.Errorf("%s: the members of the group are in states %v", n.name, states)
 	}
 	return nil
 }

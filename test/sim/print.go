@@ -69,7 +69,7 @@ func (l *log) event(n *Node, e *event.Event) {
 func (n *Node) text(e *event.Event) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "#%d %v", e.Seq, e.Kind)
-	if s := e.Subject; s.Kind != event.SubjectInstance || len(n.router.Instances(nil)) > 1 {
+	if s := e.Subject; s.Kind != event.SubjectInstance || s.Name != "V" {
 		b.WriteString(" " + s.Name)
 	}
 	if s := e.Subject.Sub; s != "" {
