@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/vigild/vigild/config"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/run/parent"
@@ -64,11 +62,10 @@ func processes() *parent.Processes {
 		c := g.Launch.(*config.Config)
 		cmd := &proc.Command{
 			Path: "/proc/self/exe", Args: []string{"vigild", "--role=" + r.String()}, Env: os.Environ(), Dir: "/",
-			Stderr: os.Stderr, Credential: credential(r),
+			Stderr: os.Stderr, Credential: credential(r), Confine: true,
 		}
 		name := "vigild"
-		switch {
-		case r == event.RoleVRRP:
+		if r == event.RoleVRRP {
 			p := &c.Global.Processes.VRRP
 			if p.Name != "" {
 				name = p.Name
@@ -79,10 +76,6 @@ func processes() *parent.Processes {
 			// advertisement interval for it.
 			cmd.Schedule = proc.Schedule{RealTime: priority, Nice: p.Nice, CPUs: p.CPUs, Slack: slack}
 			cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d,%d", markRealTime, priority, limit))
-			cmd.Limits = []proc.Limit{{Resource: unix.RLIMIT_MEMLOCK, Soft: proc.Unlimited, Hard: proc.Unlimited}}
-		case cmd.Credential != nil:
-			// To empty the bounding set, and then given up like the rest.
-			cmd.Capabilities = []uintptr{unix.CAP_SETPCAP}
 		}
 		cmd.Env = append(cmd.Env, markName+"="+name)
 		if r == event.RoleObserve {
@@ -109,5 +102,5 @@ func realTime(p *config.Process) (priority int, limit uint64) {
 
 // goroutines runs the workers in this process.
 func goroutines() parent.Goroutines {
-	return parent.Goroutines{event.RoleVRRP: vrrpGoroutine, event.RoleObserve: observeGoroutine}
+	return parent.Goroutines{event.RoleVRRP: vrrpGoroutine, event.RoleObserve: serveObserve}
 }

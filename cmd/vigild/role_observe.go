@@ -27,24 +27,12 @@ import (
 	"github.com/vigild/vigild/engine/run/observe"
 	"github.com/vigild/vigild/engine/run/parent"
 	"github.com/vigild/vigild/engine/run/role"
-	"github.com/vigild/vigild/engine/sys/proc"
 	"github.com/vigild/vigild/snmp"
 )
 
-// observeProcess is the observe role as a process of its own: it keeps no
-// capability.
-func observeProcess(ctx context.Context, link *ipc.Link) error {
-	var denied []error
-	if err := proc.Confine(); err != nil {
-		denied = append(denied, err)
-	}
-	return serveObserve(ctx, link, denied)
-}
-
-// observeGoroutine is the observe role under --single.
-func observeGoroutine(ctx context.Context, link *ipc.Link) error { return serveObserve(ctx, link, nil) }
-
-func serveObserve(ctx context.Context, link *ipc.Link, denied []error) error {
+// serveObserve is the observe role, as a process without any capability or as
+// a goroutine.
+func serveObserve(ctx context.Context, link *ipc.Link) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w := &watcher{
@@ -54,12 +42,6 @@ func serveObserve(ctx context.Context, link *ipc.Link, denied []error) error {
 	w.role = observe.New(link, observe.Options{
 		Clock: role.SystemClock(), Prepare: w.prepare, Said: w.said, Settle: w.settle, Exits: w.parentExits,
 	})
-	for _, err := range denied {
-		w.said <- event.Event{
-			Kind: event.PrivilegeDenied, Subject: event.Subject{Kind: event.SubjectWorker, Name: event.RoleObserve.String()},
-			Reason: event.FailPermission, Detail: err.Error(),
-		}
-	}
 	defer w.servers.Wait()
 	defer cancel()
 	return w.role.Run(ctx)

@@ -58,7 +58,7 @@ func work(name string, complaints io.Writer) int {
 	case event.RoleVRRP:
 		err = vrrpProcess(ctx, link)
 	case event.RoleObserve:
-		err = observeProcess(ctx, link)
+		err = serveObserve(ctx, link)
 	case event.RoleParent, event.RoleCheck:
 		err = fmt.Errorf("role %s is no worker", name)
 	}
@@ -89,7 +89,12 @@ func vrrpProcess(ctx context.Context, link *ipc.Link) error {
 		return err == nil
 	}
 	rt, rtTime := realTimeFromEnviron()
-	if rt > 0 && try(proc.SetRealTime(rt)) && rtTime > 0 {
+	if rt > 0 {
+		// It was started with real time if that was allowed; what is left to do is
+		// to except the runtime's monitor thread.
+		if proc.RealTime() > 0 {
+			try(proc.SetRealTime(rt))
+		}
 		try(proc.LimitRealTime(rtTime))
 	}
 	locked := try(proc.LockMemory())
@@ -97,22 +102,15 @@ func vrrpProcess(ctx context.Context, link *ipc.Link) error {
 	// garbage is made, so the collector may come seldom.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), 4))
 	debug.SetGCPercent(400)
-	keep := []int{unix.CAP_NET_RAW, unix.CAP_NET_ADMIN}
-	if locked && !proc.MemoryUnlimited() {
-		// It is this that lets locked memory grow.
-		keep = append(keep, unix.CAP_IPC_LOCK)
-	}
-	try(proc.Confine(keep...))
 	return run.ServeVRRP(ctx, link, run.ServeOptions{
 		Open: openVRRP, Load: vrrpSettings, Denied: denied, Locked: locked,
 	})
 }
 
-// vrrpCapabilities are what the vrrp role starts with: raw sockets, and
-// addresses, routes, sysctls and filters of the network, which it keeps; the
-// rest is for its start.
+// vrrpCapabilities are all that the vrrp role may: raw sockets; addresses,
+// routes, sysctls and filters of the network; and memory that stays locked.
 func vrrpCapabilities() []uintptr {
-	return []uintptr{unix.CAP_NET_RAW, unix.CAP_NET_ADMIN, unix.CAP_IPC_LOCK, unix.CAP_SYS_NICE, unix.CAP_SETPCAP}
+	return []uintptr{unix.CAP_NET_RAW, unix.CAP_NET_ADMIN, unix.CAP_IPC_LOCK}
 }
 
 // markRealTime carries the real-time priority of the vrrp role and, after a

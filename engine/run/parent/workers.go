@@ -29,6 +29,11 @@ func (p *Loop) launch(w *worker, g *Generation) {
 	w.run, w.phase, w.started = run, preparing, p.o.Clock.Now()
 	w.bye, w.asked, w.killed, w.gone = false, false, false, make(chan struct{})
 	for _, d := range run.Denied {
+		key := w.role.String() + d.Error()
+		if p.denied[key] {
+			continue // it was said
+		}
+		p.denied[key] = true
 		p.publish(&event.Event{Kind: event.PrivilegeDenied, Subject: w.subject(), Reason: event.FailPermission, Detail: d.Error()})
 	}
 	if p.o.Started != nil {

@@ -7,31 +7,95 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
+	"runtime"
+	"slices"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// Confine gives up for good, in all threads, everything a process may do but
-// the given capabilities: the bounding set is emptied, nothing it executes can
-// gain anything, and the ambient set is cleared. Emptying the bounding set
-// takes CAP_SETPCAP, which is given up too; what is refused is in the error
-// and the rest is done.
-func Confine(keep ...int) error {
-	return errors.Join(dropBounding(), NoNewPrivileges(), KeepCapabilities(keep...))
+// spawner is a thread that starts processes. It lives as long as this process
+// does, because a parent-death signal is tied to the thread that forked; its
+// scheduling is changed around each fork, because a child inherits the
+// scheduling of that thread.
+//
+// What a confined process may never have is taken from the thread that starts
+// it: a process of many threads that did so itself would have to wait for each
+// of them, which on a loaded machine took seconds.
+type spawner struct {
+	work chan func()
+	// denied is what the kernel refused to take away.
+	denied []error
 }
 
-// dropBounding empties the capability bounding set of all threads.
-func dropBounding() error {
-	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
-		_, _, errno := syscall.AllThreadsSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0)
-		switch errno {
-		case 0:
-		case unix.EINVAL:
-			return nil // the kernel has fewer than we know
-		default:
-			return fmt.Errorf("empty the capability bounding set: %w", errno)
+// spawners are by what their thread has left: one for everything, and one for
+// each set of capabilities that confined processes keep.
+var spawners = struct {
+	sync.Mutex
+	by map[string]*spawner
+}{by: map[string]*spawner{}}
+
+func onSpawner(c *Command, denied *[]error, f func()) {
+	key := ""
+	if c.Confine {
+		key = fmt.Sprint("confined to ", c.Capabilities)
+	}
+	spawners.Lock()
+	s := spawners.by[key]
+	if s == nil {
+		s = &spawner{work: make(chan func())}
+		spawners.by[key] = s
+		ready := make(chan struct{})
+		go s.run(c.Confine, c.Capabilities, ready)
+		<-ready
+	}
+	spawners.Unlock()
+	*denied = append(*denied, s.denied...)
+	done := make(chan struct{})
+	s.work <- func() {
+		defer close(done)
+		f()
+	}
+	<-done
+}
+
+func (s *spawner) run(confined bool, keep []uintptr, ready chan<- struct{}) {
+	runtime.LockOSThread() // never unlocked
+	if confined {
+		for _, err := range []error{dropBounding(keep), noNewPrivileges()} {
+			if err != nil {
+				s.denied = append(s.denied, err)
+			}
 		}
+	}
+	close(ready)
+	for f := range s.work {
+		f()
+	}
+}
+
+// dropBounding takes all capabilities but some out of the bounding set of the
+// calling thread. It takes CAP_SETPCAP.
+func dropBounding(keep []uintptr) error {
+	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
+		if slices.Contains(keep, c) {
+			continue
+		}
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
+		if errors.Is(err, unix.EINVAL) {
+			return nil // the kernel has fewer than we know
+		}
+		if err != nil {
+			return fmt.Errorf("drop capability %d from the bounding set: %w", c, err)
+		}
+	}
+	return nil
+}
+
+// noNewPrivileges holds for the calling thread and what it starts.
+func noNewPrivileges() error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("no new privileges: %w", err)
 	}
 	return nil
 }
@@ -53,11 +117,4 @@ func LimitRealTime(limit uint64) error {
 		return fmt.Errorf("limit real time to %d microseconds: %w", limit, err)
 	}
 	return nil
-}
-
-// MemoryUnlimited says whether this process may lock any amount of memory
-// without a privilege.
-func MemoryUnlimited() bool {
-	var l unix.Rlimit
-	return unix.Prlimit(0, unix.RLIMIT_MEMLOCK, nil, &l) == nil && l.Cur == unix.RLIM_INFINITY
 }

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
-	"sync"
 	"syscall"
 	"time"
 
@@ -61,8 +59,11 @@ type Command struct {
 	Credential *Credential
 	// Capabilities are kept across a change of user, as ambient capabilities.
 	Capabilities []uintptr
-	Schedule     Schedule
-	Limits       []Limit
+	// Confine takes everything but Capabilities away for good: neither a file
+	// nor another user that the process becomes can give it more.
+	Confine  bool
+	Schedule Schedule
+	Limits   []Limit
 	// ParentDeath is sent to the process when this one ends; 0 means nothing is.
 	ParentDeath syscall.Signal
 	// OwnGroup puts it at the head of a process group of its own.
@@ -100,39 +101,13 @@ type Process struct {
 	exit    Exit
 }
 
-// spawner is the one thread that starts processes. It lives as long as this
-// process does, because a parent-death signal is tied to the thread that
-// forked; its scheduling is changed around each fork, because a child inherits
-// the scheduling of that thread.
-var spawner = struct {
-	once sync.Once
-	work chan func()
-}{work: make(chan func())}
-
-func onSpawner(f func()) {
-	spawner.once.Do(func() {
-		go func() {
-			runtime.LockOSThread() // never unlocked
-			for f := range spawner.work {
-				f()
-			}
-		}()
-	})
-	done := make(chan struct{})
-	spawner.work <- func() {
-		defer close(done)
-		f()
-	}
-	<-done
-}
-
 // Start starts a process. It returns an error if the process could not be
 // started; whatever of its scheduling and limits was refused is in
 // Process.Denied.
 func Start(c *Command) (*Process, error) {
 	p := &Process{cmd: c.build(), group: c.OwnGroup, done: make(chan struct{})}
 	var err error
-	onSpawner(func() {
+	onSpawner(c, &p.Denied, func() {
 		restore := c.Schedule.apply(&p.Denied)
 		defer restore()
 		p.started = time.Now()
