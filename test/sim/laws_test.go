@@ -338,11 +338,7 @@ func grows(a, b event.Tally) error {
 // TestLaws plays random runs. The seeds are fixed; a run that breaks a law
 // prints itself, as a transcript to be kept.
 func TestLaws(t *testing.T) {
-	runs := uint64(2000)
-	if testing.Short() {
-		runs = 200
-	}
-	for seed := range runs {
+	for seed := range uint64(2000) {
 		w := &writer{Rand: rand.New(rand.NewPCG(seed, 1)), down: map[string]bool{}}
 		w.describe()
 		for range 4 + w.IntN(10) {

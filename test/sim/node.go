@@ -78,6 +78,7 @@ func (n *Node) step(in vrrp.Input) {
 		e := &n.out.Events[i]
 		e.Wall = wall(e.At)
 		n.events = append(n.events, *e)
+		n.w.events++
 		n.w.log.event(n, e)
 	}
 }

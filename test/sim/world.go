@@ -25,12 +25,18 @@ type World struct {
 	nodes []*Node
 	wires wires
 	log   log
-	// stuck says that so much happened in one instant that there is no end to it.
-	stuck bool
+	// stuck says that so much happened that there is no end to it; events
+	// counts what the routers said.
+	stuck  bool
+	events int
 }
 
-// most is how many things may happen in one instant.
-const most = 100_000
+// The bounds of a run: how many things may happen in one instant, and how many
+// events there may be in all (they are kept, at 1.5 kB each).
+const (
+	mostAtOnce = 10_000
+	mostEvents = 100_000
+)
 
 // item is something that will happen.
 type item struct {
@@ -89,7 +95,7 @@ func (w *World) Run(d time.Duration) {
 		if at > w.now {
 			n = 0
 		}
-		if w.stuck = n > most; w.stuck {
+		if w.stuck = n > mostAtOnce || w.events > mostEvents; w.stuck {
 			return
 		}
 		w.now = max(w.now, at)
