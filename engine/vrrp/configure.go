@@ -51,6 +51,7 @@ func (r *Router) start(c *Configure, by because) {
 	}
 	for _, in := range r.instances {
 		if resumed[in] {
+			in.guard.Resume(c.Wall)
 			r.resume(in, by)
 		}
 	}
@@ -222,8 +223,13 @@ func (r *Router) connect(in *instance) {
 	}
 	in.expect = wire.Expect{
 		Family: s.Family, Version: s.Version, AuthType: uint8(s.Auth), Interval: s.AdvertInterval,
-		AnyTTL: s.Unicast, ChecksumAsV2: s.V3ChecksumAsV2,
+		AnyTTL: s.Unicast, ChecksumAsV2: s.V3ChecksumAsV2, Trailer: s.AuthHMAC != nil,
 	}
+	var password *[8]byte
+	if s.Auth == AuthAH {
+		password = &s.AuthPass
+	}
+	in.guard.Configure(password, s.AuthHMAC, len(s.Peers))
 	if s.Auth == AuthPass {
 		in.expect.Auth = s.AuthPass
 	}

@@ -33,9 +33,10 @@ type Packet struct {
 	// nanoseconds since the Unix epoch.
 	At   event.Instant
 	Wall int64
-	// AH is the authentication header in front of the payload, nil if none.
-	AH      []byte
-	Payload []byte
+	// AH is the authentication header in front of the payload, nil if none; Head
+	// is the IPv4 header before that, nil if it is not known or not needed.
+	AH, Head []byte
+	Payload  []byte
 }
 
 // Link is the present condition of an interface.
@@ -101,6 +102,8 @@ type Configure struct {
 	// Cause is the config.loaded event.
 	Cause  event.Ref
 	Resume []Resumed
+	// Wall is the present time in nanoseconds since the Unix epoch, for Resume.
+	Wall int64
 }
 
 // Resumed is the state in which a predecessor left an instance.

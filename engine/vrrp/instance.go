@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/vrrp/auth"
 	"github.com/vigild/vigild/engine/vrrp/wire"
 )
 
@@ -80,6 +81,7 @@ type instance struct {
 	heard    heard
 	lowerRef event.Ref // the conflict that dueLower belongs to
 	rejects  runs
+	guard    auth.Guard
 	conflict conflict
 	tally    event.Tally
 	// masterText caches the text of the master's address for the Tally.

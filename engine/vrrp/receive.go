@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/vrrp/auth"
 	"github.com/vigild/vigild/engine/vrrp/wire"
 )
 
@@ -128,7 +129,9 @@ func (in *instance) judge(p *Packet, ad *wire.Advert) wire.Reject {
 		return wire.Reject{Reason: event.RejectAuthTypeMismatch, Want: int(in.set.Auth), Got: got}
 	}
 	from := wire.Carrier{Src: p.Source, Dst: p.Dest, TTL: p.TTL}
-	if reject := wire.Parse(p.Payload, from, &in.expect, ad); reject.Reason != event.ReasonNone {
+	reject := wire.Parse(p.Payload, from, &in.expect, ad)
+	proof := auth.Received{Head: p.Head, AH: p.AH, Payload: p.Payload, Source: p.Source, Wall: p.Wall}
+	if reject = in.guard.Check(proof, ad, reject); reject.Reason != event.ReasonNone {
 		return reject
 	}
 	// An interval of zero would make everybody master for ever.
@@ -172,6 +175,9 @@ func (r *Router) refuse(in *instance, at event.Instant, source netip.Addr, ad *w
 		return
 	}
 	want, got := reject.Text()
+	if x, y, ok := in.guard.Text(reject.Reason); ok {
+		want, got = x, y
+	}
 	switch why := reject.Reason; {
 	case why == event.RejectDestination:
 		want, got = "a multicast destination", "a unicast one"

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/vrrp/auth"
 	"github.com/vigild/vigild/engine/vrrp/wire"
 )
 
@@ -272,6 +273,8 @@ type View struct {
 	// Version changes whenever a packet built before would be different now, its
 	// priority aside: packets may be cached by ID, Version, priority and destination.
 	Version uint64
+	// Guard seals each advert that is sent, after Advert or AppendPacket.
+	Guard *auth.Guard
 }
 
 // View returns the instance of an Action; ok is false for a handle that is not
@@ -281,7 +284,7 @@ func (r *Router) View(id int) (v View, ok bool) {
 	if in == nil {
 		return View{}, false
 	}
-	v = View{ID: id, Settings: in.set, Subject: in.subject, State: in.state, Source: in.source, Version: in.version}
+	v = View{ID: id, Settings: in.set, Subject: in.subject, State: in.state, Source: in.source, Version: in.version, Guard: &in.guard}
 	if in.ifc != nil {
 		v.IfIndex = in.ifc.index
 	}
@@ -335,10 +338,13 @@ type Watch struct {
 	Group netip.Addr
 	// Local is the address that unicast adverts come to; invalid for multicast.
 	Local netip.Addr
+	// AH asks for adverts behind an authentication header, and only for those.
+	AH bool
 }
 
 // Watches appends to dst where the instances must be listened for, each place
 // once. An instance whose interface or source address is missing is left out.
+// One with AH listens for plain adverts too, to say who lacks it.
 func (r *Router) Watches(dst []Watch) []Watch {
 	seen := map[Watch]bool{}
 	for _, in := range r.instances {
@@ -354,9 +360,11 @@ func (r *Router) Watches(dst []Watch) []Watch {
 		default:
 			w.Group = in.set.Multicast
 		}
-		if !seen[w] {
-			seen[w] = true
-			dst = append(dst, w)
+		for _, w.AH = range []bool{false, true} {
+			if !seen[w] && (!w.AH || in.set.Auth == AuthAH) {
+				seen[w] = true
+				dst = append(dst, w)
+			}
 		}
 	}
 	return dst

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/vrrp/auth"
 )
 
 // Settings is everything a Router needs to know. It is built and validated by
@@ -77,6 +78,8 @@ type InstanceSettings struct {
 	Auth         Auth
 	// AuthPass is the password, padded with zeros.
 	AuthPass [8]byte
+	// AuthHMAC is auth_hmac, nil without; it excludes Auth.
+	AuthHMAC *auth.Settings
 	// Source is mcast_src_ip or unicast_src_ip; zero means the primary address of the interface.
 	Source      netip.Addr
 	TrackSource bool

@@ -74,9 +74,12 @@ func (r *Router) inInit(in *instance, x *stimulus) {
 	case onStart:
 		c := cause{why: event.Startup, by: x.by}
 		switch {
+		case r.atOnce(in):
+			// RFC 9568 section 6.4.1: the owner is Active at once.
+			r.moved(in, event.Startup, r.become(in, event.Master, c))
+			return
 		case in.set.Owner() && in.wants:
-			// RFC 9568 section 6.4.1: the owner is Active at once. compat: by
-			// way of BACKUP, whose timer is due immediately.
+			// It has to wait for vrrp_startup_delay or its group, and no longer.
 			c.wait = time.Microsecond
 		case in.wants:
 			// compat: state MASTER.
@@ -101,6 +104,15 @@ func (r *Router) inInit(in *instance, x *stimulus) {
 	case onTimer, onAdvert, onClear, onGone:
 		// RFC 9568 section 6.4.1: Initialize does not process adverts.
 	}
+}
+
+// atOnce says whether an instance that starts is master from the beginning: an
+// owner whose state is MASTER, and in a sync group all of its members.
+func (r *Router) atOnce(in *instance) bool {
+	if r.now < r.notBefore {
+		return false
+	}
+	return in.set.Owner() && in.wants && in.group.owners()
 }
 
 // cause turns a stimulus into the cause of a transition.
@@ -273,6 +285,7 @@ func (r *Router) defend(in *instance, x *stimulus) {
 		r.assert(in)
 	}
 	if x.priority < in.priority {
+		in.guard.Follow()
 		r.reclaim(in, in.conflict.ref)
 		// compat: the addresses of a whole sync group may have been taken.
 		for _, m := range in.group.others(in) {

@@ -51,6 +51,13 @@ func (g *Guard) Resume(wall int64) {
 	}
 }
 
+// Follow is AH.Follow, if there is AH.
+func (g *Guard) Follow() {
+	if g.AH != nil {
+		g.AH.Follow()
+	}
+}
+
 // Received is an advert as it came.
 type Received struct {
 	// Head is the IPv4 header and AH the authentication header, if there is one.
