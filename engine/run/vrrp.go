@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
-	"github.com/vigild/vigild/engine/sys/proc"
 	"github.com/vigild/vigild/engine/sys/raw"
 	"github.com/vigild/vigild/engine/vrrp"
 )
@@ -42,11 +41,6 @@ type VRRP struct {
 // up, when ctx is done (the same), or with an error if the kernel refuses what
 // nothing works without.
 func (v *VRRP) Run(ctx context.Context) (err error) {
-	unpin, err := proc.PinThread()
-	defer unpin()
-	if err != nil {
-		v.own.denied("exact timers", err)
-	}
 	defer func() { err = errors.Join(err, v.close()) }()
 	release := context.AfterFunc(ctx, v.Stop)
 	defer release()
@@ -62,34 +56,36 @@ func (v *VRRP) Run(ctx context.Context) (err error) {
 // turn is one round: sleep until something is due or comes, take in all that
 // came, and only then let time pass for the machine.
 func (v *VRRP) turn() error {
-	before := v.clock.Now()
+	now := v.clock.Now()
 	deadline, ok := v.machine.Deadline()
-	sleep, due := rest(before, deadline, ok)
-	if !due && v.pulse.gather() {
-		// Adverts come thick: gather them for a moment.
-		if sleep < 0 || sleep > lazy {
-			sleep = lazy
+	due := ok && deadline <= now
+	look := due
+	if !due {
+		if !ok {
+			deadline = 0
 		}
-		v.poller.Pause(sleep)
-		return nil
+		gather := v.pulse.gather()
+		if soon := now.Add(lazy); gather && (deadline == 0 || deadline > soon) {
+			deadline = soon
+		}
+		woken, heard, err := v.poller.Wait(deadline, !gather)
+		if err != nil {
+			return err
+		}
+		if woken {
+			v.takeIn()
+		}
+		look = heard || gather
 	}
-	v.heard = 0
-	tokens, woken, err := v.poller.Wait(sleep, v.ready[:0])
-	v.ready = tokens
-	if err != nil {
-		return err
+	if look {
+		if err := v.listen(); err != nil {
+			return err
+		}
 	}
-	if woken {
-		v.takeIn()
-	}
-	for _, token := range tokens {
-		v.listen(token)
-	}
-	v.pulse.heard(v.clock.Last(), v.heard, v.packet.At)
 	if due {
-		// Every packet stamped up to before has been seen by now, so nobody is
-		// judged by what is still in a queue.
-		v.step(before, vrrp.Tick{})
+		// Every packet stamped up to now has been seen, so nobody is judged by
+		// what is still in a queue.
+		v.step(now, vrrp.Tick{})
 	}
 	v.flush()
 	v.ears.follow(v)
@@ -107,17 +103,25 @@ func (v *VRRP) takeIn() {
 	}
 }
 
-// listen reads all packets of one socket.
-func (v *VRRP) listen(token int32) {
-	r := v.ears.byToken(token)
-	for more := r != nil; more; {
-		var err error
-		more, err = r.Read(v.clock, &v.ears.buffers, &v.ears.packet, v.hear)
-		if err != nil {
-			v.ears.broken(r, err)
-			return
+// listen reads all packets there are.
+func (v *VRRP) listen() (err error) {
+	v.heard = 0
+	v.ready, err = v.poller.Ready(v.ready[:0])
+	if err != nil {
+		return err
+	}
+	for _, token := range v.ready {
+		r := v.ears.byToken(token)
+		for more := r != nil; more; {
+			var err error
+			more, err = r.Read(v.clock, &v.ears.buffers, &v.ears.packet, v.hear)
+			if err != nil {
+				v.ears.broken(r, err)
+			}
 		}
 	}
+	v.pulse.heard(v.clock.Last(), v.heard, v.packet.At)
+	return nil
 }
 
 // hear steps the machine with one packet, at the time at which it came.

@@ -90,17 +90,6 @@ type pulse struct {
 	steps uint64
 }
 
-// rest says how long to sleep, and whether the deadline has come.
-func rest(now, deadline event.Instant, ok bool) (d time.Duration, due bool) {
-	switch {
-	case !ok:
-		return -1, false
-	case deadline <= now:
-		return 0, true
-	}
-	return deadline.Sub(now), false
-}
-
 // gather says, once after packets, that more are worth waiting for.
 func (p *pulse) gather() bool {
 	fresh := p.fresh

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -90,60 +89,31 @@ func setRealTime(tid, priority int) error {
 }
 
 // SetRealTime gives SCHED_RR at a priority of 1 to 99 to every thread of this
-// process and, because they inherit it, to every later one; but not to the
-// runtime's monitor thread. That one looks around every 20 microseconds while
-// anything runs, sleeping exactly at a real-time priority, and would take more
-// processor time than all adverts; at normal priority it obeys Schedule.Slack.
-// It gets the best normal priority instead: it may hold a lock of the runtime
-// that the others need.
+// process and, because they inherit it, to every later one. All must have it:
+// the runtime's threads hold locks for each other, and a thread without it
+// would keep one with it waiting for as long as the machine is busy.
 func SetRealTime(priority int) error {
 	done := map[int]bool{}
 	for more := true; more; {
 		more = false
-		threads, err := threads()
+		names, err := os.ReadDir("/proc/self/task")
 		if err != nil {
-			return err
+			return fmt.Errorf("list threads: %w", err)
 		}
-		for i, tid := range threads {
-			if done[tid] {
+		for _, n := range names {
+			tid, err := strconv.Atoi(n.Name())
+			if err != nil || done[tid] {
 				continue
 			}
+			// A thread that was made meanwhile by one not yet reached is found
+			// in the next round.
 			done[tid], more = true, true
-			want := priority
-			if i == monitorThread {
-				want = 0 // it may have been started with real time
-			}
-			if err := setRealTime(tid, want); err != nil && !errors.Is(err, unix.ESRCH) {
+			if err := setRealTime(tid, priority); err != nil && !errors.Is(err, unix.ESRCH) {
 				return fmt.Errorf("real-time priority %d: %w", priority, err)
 			}
 		}
 	}
 	return nil
-}
-
-// monitorThread is the place of the runtime's monitor among the threads in the
-// order of their creation: runtime.main starts it before anything else.
-const monitorThread = 1
-
-// threads returns the threads of this process in the order of their creation,
-// which is the order in which the kernel lists them.
-func threads() ([]int, error) {
-	dir, err := os.Open("/proc/self/task")
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return nil, fmt.Errorf("list threads: %w", err)
-	}
-	var out []int
-	for _, n := range names {
-		if tid, err := strconv.Atoi(n); err == nil {
-			out = append(out, tid)
-		}
-	}
-	return out, nil
 }
 
 // RealTime returns the SCHED_RR or SCHED_FIFO priority of the calling thread,
@@ -176,14 +146,4 @@ func LockMemory() error {
 		return fmt.Errorf("lock memory: %w", err)
 	}
 	return nil
-}
-
-// PinThread ties the goroutine to its thread and gives the thread exact timers
-// (a normal thread's are 50 microseconds slack). The returned function unties it.
-func PinThread() (unpin func(), err error) {
-	runtime.LockOSThread()
-	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
-		return runtime.UnlockOSThread, fmt.Errorf("timer slack: %w", err)
-	}
-	return runtime.UnlockOSThread, nil
 }

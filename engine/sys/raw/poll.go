@@ -6,64 +6,107 @@ package raw
 import (
 	"errors"
 	"fmt"
-	"time"
+	"os"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigild/vigild/engine/event"
 )
 
-// holdMost is the longest sleep that keeps the runtime's processor. Giving it
-// up and taking it back costs the runtime's monitor thread some 25 microseconds
-// of wake-ups, so short sleeps keep it; long ones do not, because the monitor
-// would interrupt them every 10 ms.
-const holdMost = 5 * time.Millisecond
-
 // Poller is the one place a loop sleeps in: it wakes for packets, for a
-// signal from another goroutine, and for a deadline, to the nanosecond. All
+// signal from another goroutine, and for a deadline, to the microsecond. All
 // methods but Wake belong to one goroutine.
+//
+// The goroutine sleeps in the runtime's own network poller, by way of an epoll
+// descriptor that holds a timer, an event descriptor and a second epoll
+// descriptor with the sockets in it. A system call that blocks would wake the
+// runtime's monitor thread each time, which costs several times what an advert
+// does; sleeping as the runtime sleeps costs nothing of that kind. The runtime's
+// timers are not used, because they are exact to a millisecond only.
 type Poller struct {
-	epoll, wake int
-	events      [64]unix.EpollEvent
-	// pwait2 is false on kernels before 5.11.
-	pwait2 bool
-	// timeout and self are the system calls' arguments, here so that they need
-	// not be allocated for every call.
-	timeout unix.Timespec
-	self    [1]unix.PollFd
+	top   *os.File // epoll: timer, wake, sockets
+	conn  syscall.RawConn
+	epoll int // top's descriptor
+	// timer fires at armed.
+	timer int
+	armed event.Instant
+	wake  int
+	// sockets is an epoll descriptor. In top it is reported once and then not
+	// until it is listened to again, so that packets which nobody wants yet wake
+	// nobody.
+	sockets   int
+	listening bool
+
+	// fired and woken are what look saw.
+	fired, woken, heard bool
+	events              [64]unix.EpollEvent
+	spec                unix.ItimerSpec
+	count               uint64
+	look                func(uintptr) bool
+	err                 error
 }
 
-// wakeToken is the token of the wake-up; those of sockets are not negative.
-const wakeToken = -1
+// The tokens in top.
+const (
+	timerToken = iota
+	wakeToken
+	socketsToken
+)
 
 // NewPoller opens a Poller.
-func NewPoller() (*Poller, error) {
-	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("create epoll: %w", err)
+func NewPoller() (p *Poller, err error) {
+	p = &Poller{epoll: -1, timer: -1, wake: -1, sockets: -1}
+	p.look = p.lookOnce
+	open := func(what string, fd *int, f func() (int, error)) {
+		if err == nil {
+			if *fd, err = f(); err != nil {
+				err = fmt.Errorf("create %s: %w", what, err)
+			}
+		}
 	}
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create eventfd: %w", err), unix.Close(epoll))
+	open("epoll", &p.epoll, func() (int, error) { return unix.EpollCreate1(unix.EPOLL_CLOEXEC) })
+	open("epoll", &p.sockets, func() (int, error) { return unix.EpollCreate1(unix.EPOLL_CLOEXEC) })
+	open("timer", &p.timer, func() (int, error) {
+		return unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	})
+	open("event descriptor", &p.wake, func() (int, error) { return unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK) })
+	if err == nil {
+		err = errors.Join(
+			// The timer is never read: setting it anew makes it quiet.
+			control(p.epoll, unix.EPOLL_CTL_ADD, p.timer, unix.EPOLLIN|unix.EPOLLET, timerToken),
+			control(p.epoll, unix.EPOLL_CTL_ADD, p.wake, unix.EPOLLIN, wakeToken),
+			control(p.epoll, unix.EPOLL_CTL_ADD, p.sockets, unix.EPOLLIN|unix.EPOLLONESHOT, socketsToken),
+			unix.SetNonblock(p.epoll, true), // which makes os take it for something that can be polled
+		)
+		p.listening = true
 	}
-	p := &Poller{epoll: epoll, wake: wake, pwait2: true}
-	if err := p.Add(wake, wakeToken); err != nil {
+	if err == nil {
+		p.top = os.NewFile(uintptr(p.epoll), "loop")
+		p.conn, err = p.top.SyscallConn()
+	}
+	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
-// Add watches a descriptor for input under a token.
-func (p *Poller) Add(fd int, token int32) error {
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: token}
-	if err := unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
+func control(epoll, op, fd int, events uint32, token int32) error {
+	if err := unix.EpollCtl(epoll, op, fd, &unix.EpollEvent{Events: events, Fd: token}); err != nil {
 		return fmt.Errorf("watch descriptor %d: %w", fd, err)
 	}
 	return nil
 }
 
-// Remove stops watching a descriptor.
+// Add watches a socket under a token.
+func (p *Poller) Add(fd int, token int32) error {
+	return control(p.sockets, unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, token)
+}
+
+// Remove stops watching a socket.
 func (p *Poller) Remove(fd int) error {
-	if err := unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
+	if err := unix.EpollCtl(p.sockets, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
 		return fmt.Errorf("stop watching descriptor %d: %w", fd, err)
 	}
 	return nil
@@ -85,78 +128,111 @@ func (p *Poller) Wake() error {
 	}
 }
 
-// Wait sleeps for at most d (0: only looks; negative: for ever) and appends
-// the tokens of the sockets that have input. woken says that Wake was called.
-// An interrupted sleep returns early.
-func (p *Poller) Wait(d time.Duration, ready []int32) (tokens []int32, woken bool, err error) {
-	n, errno := p.sleep(d)
-	switch errno {
-	case 0:
-	case unix.EINTR:
-		return ready, false, nil
-	default:
-		return ready, false, fmt.Errorf("wait for packets: %w", errno)
+// Wait sleeps until the instant until (0: without end), until Wake was called
+// (woken), or, if it is to listen, until there are packets (heard).
+func (p *Poller) Wait(until event.Instant, listen bool) (woken, heard bool, err error) {
+	if listen && !p.listening {
+		if err := p.listen(); err != nil {
+			return false, false, err
+		}
+	}
+	if err := p.arm(until); err != nil {
+		return false, false, err
+	}
+	p.fired, p.woken, p.heard, p.err = false, false, false, nil
+	if err := p.conn.Read(p.look); err != nil {
+		return false, false, fmt.Errorf("wait for packets: %w", err)
+	}
+	return p.woken, p.heard, p.err
+}
+
+func (p *Poller) listen() error {
+	p.events[0] = unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: socketsToken}
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epoll), unix.EPOLL_CTL_MOD, uintptr(p.sockets),
+		uintptr(unsafe.Pointer(&p.events[0])), 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("listen to the sockets: %w", errno)
+	}
+	p.listening = true
+	return nil
+}
+
+// arm sets the timer. It is set again even to the same instant if it has
+// fired, because that is what makes it quiet.
+func (p *Poller) arm(until event.Instant) error {
+	if until == p.armed && !p.fired {
+		return nil
+	}
+	p.spec.Value = unix.NsecToTimespec(int64(until))
+	_, _, errno := unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(p.timer), unix.TFD_TIMER_ABSTIME,
+		uintptr(unsafe.Pointer(&p.spec)), 0, 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("set the timer: %w", errno)
+	}
+	p.armed, p.fired = until, false
+	return nil
+}
+
+// lookOnce takes what is there in top and says whether there was anything.
+func (p *Poller) lookOnce(uintptr) bool {
+	n, errno := p.poll(p.epoll)
+	if errno != 0 {
+		p.err = fmt.Errorf("look for what woke the loop: %w", errno)
+		return true
 	}
 	for i := range n {
-		token := p.events[i].Fd
-		if token != wakeToken {
-			ready = append(ready, token)
-			continue
+		switch p.events[i].Fd {
+		case timerToken:
+			p.fired = true
+		case wakeToken:
+			p.woken = true
+			// An error means that it was read already.
+			unix.RawSyscall(unix.SYS_READ, uintptr(p.wake), uintptr(unsafe.Pointer(&p.count)), 8)
+		case socketsToken:
+			p.heard, p.listening = true, false
 		}
-		woken = true
-		var buf uint64
-		unix.RawSyscall(unix.SYS_READ, uintptr(p.wake), uintptr(unsafe.Pointer(&buf)), 8) // an error means that it was read already
 	}
-	return ready, woken, nil
+	return n > 0
 }
 
-func (p *Poller) sleep(d time.Duration) (int, unix.Errno) {
-	var ts *unix.Timespec
-	if d >= 0 {
-		p.timeout = unix.NsecToTimespec(int64(d))
-		ts = &p.timeout
-	}
-	events, room := uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events))
-	if p.pwait2 {
-		n, errno := call(d, unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll), events, room, uintptr(unsafe.Pointer(ts)))
-		if errno != unix.ENOSYS {
-			return n, errno
+// poll asks an epoll descriptor without waiting.
+func (p *Poller) poll(fd int) (int, unix.Errno) {
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd), uintptr(unsafe.Pointer(&p.events[0])),
+			uintptr(len(p.events)), 0, 0, 0)
+		if errno == 0 {
+			return int(n), 0
 		}
-		p.pwait2 = false
+		if errno != unix.EINTR {
+			return 0, errno
+		}
 	}
-	// An epoll descriptor can itself be polled, with a timeout in nanoseconds.
-	p.self[0] = unix.PollFd{Fd: int32(p.epoll), Events: unix.POLLIN}
-	if n, errno := call(d, unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p.self[0])), 1, uintptr(unsafe.Pointer(ts)), 0); n <= 0 {
-		return 0, errno
-	}
-	return call(0, unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), events, room, 0)
 }
 
-// call makes a system call that may sleep for d, and keeps the runtime's
-// processor if that is short.
-//
-//go:uintptrescapes
-func call(d time.Duration, nr, a, b, c, e uintptr) (int, unix.Errno) {
-	var n uintptr
-	var errno unix.Errno
-	if d >= 0 && d <= holdMost {
-		n, _, errno = unix.RawSyscall6(nr, a, b, c, e, 0, 0)
-	} else {
-		n, _, errno = unix.Syscall6(nr, a, b, c, e, 0, 0)
-	}
+// Ready appends the tokens of the sockets that have packets now.
+func (p *Poller) Ready(into []int32) ([]int32, error) {
+	n, errno := p.poll(p.sockets)
 	if errno != 0 {
-		return 0, errno
+		return into, fmt.Errorf("look for packets: %w", errno)
 	}
-	return int(n), 0
-}
-
-// Pause sleeps for d without looking at the sockets; a signal ends it early.
-func (p *Poller) Pause(d time.Duration) {
-	p.timeout = unix.NsecToTimespec(int64(d))
-	call(d, unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, uintptr(unsafe.Pointer(&p.timeout)), 0) // an early end only costs a look
+	for i := range n {
+		into = append(into, p.events[i].Fd)
+	}
+	return into, nil
 }
 
 // Close closes the Poller's own descriptors.
 func (p *Poller) Close() error {
-	return errors.Join(unix.Close(p.wake), unix.Close(p.epoll))
+	var err error
+	if p.top != nil {
+		err = p.top.Close()
+	} else if p.epoll >= 0 {
+		err = unix.Close(p.epoll)
+	}
+	for _, fd := range [...]int{p.sockets, p.timer, p.wake} {
+		if fd >= 0 {
+			err = errors.Join(err, unix.Close(fd))
+		}
+	}
+	return err
 }
