@@ -116,7 +116,7 @@ func (b *book) report(e *event.Event) event.State {
 
 // news says whether a state is worth telling, and remembers it: not a state
 // that was told before, nor one that is restated or taken up again by a
-// restarted worker, nor the BACKUP that an address owner passes through.
+// restarted worker.
 func (b *book) news(e *event.Event, told event.State) bool {
 	key := event.Subject{Kind: e.Subject.Kind, Name: e.Subject.Name}
 	was, before := b.told[key]
@@ -131,14 +131,7 @@ func (b *book) news(e *event.Event, told event.State) bool {
 	if e.Snapshot || e.Reason == event.Resumed {
 		return false
 	}
-	row := b.row(e.Subject.Name)
-	// compat: keepalived takes an owner from INIT to MASTER and tells that alone.
-	passing := e.Kind == event.VRRPState && e.Reason == event.Startup && e.To == event.Backup &&
-		row.Priority == 255 && row.InitialState == event.Master && row.SyncGroup == ""
-	if passing {
-		delete(b.told, key)
-	}
-	return !passing && (!before || was != told)
+	return !before || was != told
 }
 
 func (b *book) group(v *ledger.View, e *event.Event, told event.State) agentx.Notification {

@@ -59,8 +59,7 @@ func TestTrapsOfAStart(t *testing.T) {
 		groupMoved(1, "T", event.Backup),
 		moved(2, "none", event.Init, event.Backup, event.Startup),
 		moved(3, "one", event.Init, event.Backup, event.Startup),
-		moved(4, "four", event.Init, event.Backup, event.Startup),
-		moved(5, "four", event.Backup, event.Master, event.Startup),
+		moved(4, "four", event.Init, event.Master, event.Startup),
 	)
 	want := []string{
 		`K.2.10.0.1 .K.2.1.1.2=STRING: "T" .K.2.1.1.3=INTEGER: 1 .K.1.2.0=STRING: "F"`,
@@ -104,7 +103,7 @@ func TestWhatIsToldAndWhatNot(t *testing.T) {
 		{"a worker that goes on where it was", v, []event.Event{start, moved(2, "three", event.Init, event.Master, event.Resumed)}, "1"},
 		{"the stop", v, []event.Event{start, moved(2, "three", event.Backup, event.Stop, event.Shutdown)}, "15"},
 		{"a removal", v, []event.Event{start, moved(2, "three", event.Backup, event.Deleted, event.Reload)}, "13"},
-		{"an owner that starts as backup", v, []event.Event{moved(1, "four", event.Init, event.Backup, event.Startup)}, ""},
+		{"an owner that has to wait", v, []event.Event{moved(1, "four", event.Init, event.Backup, event.Startup)}, "1"},
 		{"an owner that falls back", v, []event.Event{moved(1, "four", event.Master, event.Backup, event.HigherAddress)}, "1"},
 	} {
 		if got := states(newBook(false), c.view, c.es...); got != c.want {

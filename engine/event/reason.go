@@ -136,6 +136,15 @@ const (
 	AnnounceReload
 	// AnnounceThaw: after a pause of our own (freeze detector).
 	AnnounceThaw
+
+	// How a BFD session changes, beside FailTimeout: the detection time passed.
+
+	// NeighborUp: the neighbour is heard, or says that it hears us.
+	NeighborUp
+	// NeighborDown: the neighbour says that the session is down.
+	NeighborDown
+	// NeighborAdminDown: the neighbour was told to take the session down.
+	NeighborAdminDown
 )
 
 var reasonWords = []string{
@@ -149,6 +158,7 @@ var reasonWords = []string{
 	"permission", "invalid", "crash", "",
 	"lower", "equal", "higher",
 	"transition", "repeat", "refresh", "lower_priority", "reload_added", "thaw",
+	"neighbor_up", "neighbor_down", "neighbor_admin_down",
 }
 
 func (r Reason) String() string { return wordOf(reasonWords, r) }
@@ -196,7 +206,7 @@ func Transitions() []Transition {
 	}
 	add(Init, Backup, Startup)
 	add(Init, Fault, Startup, Interface, Tracking, AddressMissing, SyncGroup)
-	add(Init, Master, Resumed)
+	add(Init, Master, Startup, Resumed)
 	add(Backup, Master, MasterDownTimer, PriorityZero, Preempt, SyncGroup, Startup, Admin)
 	add(Backup, Fault, Interface, Tracking, AddressMissing, SyncGroup, Reload)
 	add(Master, Backup, HigherPriority, HigherAddress, SyncGroup, AddressGone, Reload, Admin)
@@ -206,5 +216,22 @@ func Transitions() []Transition {
 		add(s, Stop, Shutdown)
 		add(s, Deleted, Reload)
 	}
+	return out
+}
+
+// BFDTransitions is the closed list of what a BFD session may do; exits show
+// each of them from the start, at zero.
+func BFDTransitions() []Transition {
+	var out []Transition
+	add := func(from, to State, why ...Reason) {
+		for _, r := range why {
+			out = append(out, Transition{from, to, r})
+		}
+	}
+	add(Down, Init, NeighborUp)
+	add(Down, Up, NeighborUp)
+	add(Init, Up, NeighborUp)
+	add(Init, Down, FailTimeout, NeighborAdminDown, Shutdown)
+	add(Up, Down, FailTimeout, NeighborDown, NeighborAdminDown, Shutdown)
 	return out
 }

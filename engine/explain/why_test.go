@@ -189,7 +189,7 @@ func cases() map[string]Case {
 		},
 		"startup":       plain(event.Init, event.Backup, event.Startup, nil),
 		"startup_fault": plain(event.Init, event.Fault, event.Startup, tracked(event.SubjectInterface, "eth0", event.Down)),
-		"startup_owner": plain(event.Backup, event.Master, event.Startup, func(e *event.Event) { e.Priority = 255 }),
+		"startup_owner": plain(event.Init, event.Master, event.Startup, func(e *event.Event) { e.Priority = 255 }),
 		"split_brain": {
 			Last: change(event.Backup, event.Master, event.MasterDownTimer, silent), Conflicting: true,
 			Conflict: event.Event{

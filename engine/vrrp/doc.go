@@ -28,7 +28,8 @@
 // FAULT are the RFC's Initialize, MASTER its Active (compat).
 //
 //	state  input   case                    what follows                              source            transcript
-//	INIT   start   priority 255, MASTER    BACKUP with a timer due now, MASTER       RFC9568§6.4.1     owner-at-once
+//	INIT   start   priority 255, MASTER    MASTER: advert, addresses, announcements  RFC9568§6.4.1     owner-at-once
+//	INIT   start   a group of such owners  MASTER, all of them and then the group    compat            sync-group-owners
 //	INIT   start   state MASTER            BACKUP, one interval and least skew       compat            state-master
 //	INIT   start   else                    BACKUP, master-down timer                 RFC9568§6.4.1     start-failover-return
 //	INIT   start   vrrp_startup_delay      adverts ignored, timers from its end      compat            startup-delay

@@ -43,6 +43,20 @@ func (g *group) faulty() bool {
 	return false
 }
 
+// owners says whether all members own their addresses and want to be MASTER,
+// as they do without a group.
+func (g *group) owners() bool {
+	if g == nil {
+		return true
+	}
+	for _, m := range g.members {
+		if !m.set.Owner() || !m.wants {
+			return false
+		}
+	}
+	return true
+}
+
 // is says whether the group is in a state; no group is in none.
 func (g *group) is(s event.State) bool { return g != nil && g.state == s }
 
@@ -76,6 +90,9 @@ func (r *Router) moved(in *instance, why event.Reason, by because) {
 // beginGroup reports the state that a group starts in ahead of its members
 // (compat: at the start, and only then, keepalived notifies the group first).
 func (r *Router) beginGroup(g *group, by because) {
+	if g.owners() && r.now >= r.notBefore && !g.faulty() {
+		return // it goes with its members to MASTER, at once
+	}
 	to := event.Backup
 	for _, m := range g.members {
 		if m.fault.why != event.ReasonNone {
