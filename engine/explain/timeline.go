@@ -4,6 +4,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -65,15 +66,7 @@ func (c *Case) timeline() []Moment {
 		}
 		out = append(out, Moment{s.After, mark, s.Says})
 	}
-	slices.SortStableFunc(out, func(a, b Moment) int {
-		switch {
-		case a.After < b.After:
-			return -1
-		case a.After > b.After:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(out, func(a, b Moment) int { return cmp.Compare(a.After, b.After) })
 	return out
 }
 
@@ -105,18 +98,38 @@ func missed(e *event.Event) []Moment {
 	return out
 }
 
-// done lists the steps that followed the transition.
+// done lists the steps that followed the transition, in order of time: they
+// come from several processes, and a story keeps them as they arrived.
 func (c *Case) done() []Step {
 	e := &c.Last
 	var out []Step
 	for i := range c.Story {
 		s := &c.Story[i]
+		if c.toldByProgram(s) {
+			continue
+		}
 		out = append(out, Step{After: s.At.Sub(e.At), Says: c.stepSays(s), OK: !s.Failed()})
 	}
+	slices.SortStableFunc(out, func(a, b Step) int { return cmp.Compare(a.After, b.After) })
 	if c.More > 0 && len(out) > 0 {
 		out = append(out, Step{After: out[len(out)-1].After, Says: fmt.Sprintf("and %d more events that were not kept", c.More), OK: true})
 	}
 	return out
+}
+
+// toldByProgram says whether s only repeats the end of a notify program, which
+// the story holds too.
+func (c *Case) toldByProgram(s *event.Event) bool {
+	if s.Kind != event.NotifySent && s.Kind != event.NotifyFailed {
+		return false
+	}
+	for i := range c.Story {
+		x := &c.Story[i]
+		if x.Kind == event.ExecDone && x.Subject == s.Subject && x.Root == s.Root && x.Failed() == s.Failed() {
+			return true
+		}
+	}
+	return false
 }
 
 // stepSays is the sentence of a step without the name of the instance, which

@@ -317,3 +317,26 @@ func TestTimelineIsInOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestDoneInOrder: the parts of a story come from several processes, in any
+// order, and the end of a program is told once.
+func TestDoneInOrder(t *testing.T) {
+	script := channel("script", "notify_master")
+	c := Case{Name: "VI_1", State: event.Master, Last: change(event.Backup, event.Master, event.MasterDownTimer, silent), Story: []event.Event{
+		after(2*time.Millisecond, 1, event.Event{Kind: event.NotifySent, Subject: channel("snmp_trap", ""), Took: time.Millisecond}),
+		after(1*time.Millisecond, 2, event.Event{Kind: event.AddressAdded, Count: 1, Took: time.Millisecond}),
+		after(5*time.Millisecond, 3, event.Event{Kind: event.ExecDone, Subject: script, Took: time.Millisecond}),
+		after(6*time.Millisecond, 4, event.Event{Kind: event.NotifySent, Subject: script, Count: 1, Took: 4 * time.Millisecond}),
+	}}
+	var got []string
+	for _, s := range Why(&c).Done {
+		got = append(got, s.Says)
+	}
+	if len(got) != 3 || !strings.Contains(got[0], "address added") || !strings.Contains(got[2], "notify_master") {
+		t.Errorf("the steps: %q", got)
+	}
+	c.Story[3].Kind, c.Story[3].Reason = event.NotifyFailed, event.FailTimeout
+	if got := Why(&c).Done; len(got) != 4 {
+		t.Errorf("a delivery that did not succeed is not told: %+v", got)
+	}
+}
