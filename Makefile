@@ -32,6 +32,15 @@ build: need-go ## bin/vigild, bin/vigilctl, bin/genhash: static, with the versio
 	@mkdir -p bin
 	@for c in $(COMMANDS); do echo "bin/$$c $(VERSION)"; $(GOBUILD) -o bin/$$c ./cmd/$$c; done
 
+# The real OpenTelemetry collector, the receiver of tests and the demonstration:
+# a module of its own, so that its requirements are not ours.
+.PHONY: otelcol
+otelcol: .cache/bin/otelcol
+.cache/bin/otelcol: test/otelcol/main.go test/otelcol/go.mod test/otelcol/go.sum | need-go
+	@echo "building the OpenTelemetry collector (a minute or two, once)"
+	@mkdir -p .cache/bin
+	@go build -C test/otelcol -o ../../$@ .
+
 .PHONY: test
 test: ## install what the tests need (as root), then run them all
 	@.ci/layer begin
@@ -43,7 +52,7 @@ test: ## install what the tests need (as root), then run them all
 layer-install:
 	@.ci/layer run install sh -c 'test/install.sh && test/need-root'
 layer-build: need-go
-	@.ci/layer run build $(MAKE) build
+	@.ci/layer run build $(MAKE) build otelcol
 layer-vet: need-go
 	@.ci/layer run vet go vet ./...
 layer-lint: need-go
@@ -94,7 +103,7 @@ golden: need-go ## rewrite the golden files; read the diff as a change of behavi
 .PHONY: demo
 demo: need-go ## two directors, one dies: the failover seen through every exit (root)
 	@test/install.sh
-	@$(MAKE) build
+	@$(MAKE) build otelcol
 	@test/need-root && go run ./test/demo
 
 .PHONY: dist

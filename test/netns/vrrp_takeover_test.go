@@ -38,7 +38,7 @@ func takeover(t *testing.T, d *duel, p pair) {
 
 	// The address of the dead is still there: its power came back before the
 	// cables were pulled, so to speak. A daemon that starts has to remove it.
-	d.m = d.a.Start(p.master, d.hi.String())
+	d.m = begin(d.a, p.master, d.hi.String())
 	back := d.next(d.heard.Len(), "a takes it back", d.hi.from(d.a))
 	d.s.Wait("VI_1", lab.Backup, soon)
 	if d.m.State("VI_1") != lab.Master {

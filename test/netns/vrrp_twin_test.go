@@ -103,7 +103,7 @@ func live(t *testing.T, kind lab.Kind, i instance) (out career) {
 		w.IP(fmt.Sprintf("addr add 10.0.0.%d/16 dev br0", peer), fmt.Sprintf("addr add 2001:db8::%d/64 dev br0 nodad", peer))
 	}
 	heard := w.Capture()
-	d := r.Start(kind, i.String())
+	d := begin(r, kind, i.String())
 	first := heard.Advert(0, starting, "the first advert", func(*lab.Advert) bool { return true })
 	d.Wait("VI_1", lab.Master, soon)
 	// The burst of the delay, the one of a refresh, and some adverts.

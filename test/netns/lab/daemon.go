@@ -73,6 +73,7 @@ type options struct {
 	flags []string
 	env   []string
 	yaml  string
+	head  string
 }
 
 // Flags adds command line flags.
@@ -89,6 +90,12 @@ func Env(env ...string) Option {
 // settings file of the lab already has control, web and log.
 func YAML(text string) Option {
 	return func(o *options) { o.yaml += text }
+}
+
+// RealTime starts the daemon at a real-time priority (1 to 99), so that it is
+// not late on a busy machine.
+func RealTime(priority int) Option {
+	return func(o *options) { o.head = fmt.Sprintf("    vrrp_rt_priority %d\n", priority) }
 }
 
 // settings is the vigil.yaml of a daemon in a lab.
@@ -114,7 +121,7 @@ func (r *Router) Start(kind Kind, text string, opts ...Option) *Daemon {
 	d := &Daemon{Kind: kind, Router: r, news: make(chan struct{})}
 	fifo := filepath.Join(r.lab.dir, base+".fifo")
 	d.listen(r.t, fifo)
-	d.Conf = r.lab.File(base+".conf", head(r.Host, fifo)+text, 0o644)
+	d.Conf = r.lab.File(base+".conf", head(r.Host, fifo, o.head)+text, 0o644)
 	pid := filepath.Join(r.lab.dir, base)
 	argv := []string{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"}
 	if len(o.env) > 0 {
@@ -137,8 +144,8 @@ func (r *Router) Start(kind Kind, text string, opts ...Option) *Daemon {
 }
 
 // head is the part of the configuration that the lab needs.
-func head(host, fifo string) string {
-	return fmt.Sprintf("global_defs {\n    router_id %s\n    vrrp_notify_fifo %s\n    script_user root\n}\n", host, fifo)
+func head(host, fifo, more string) string {
+	return fmt.Sprintf("global_defs {\n    router_id %s\n    vrrp_notify_fifo %s\n    script_user root\n%s}\n", host, fifo, more)
 }
 
 // Rewrite replaces the configuration (the lab's own part stays) and sends

@@ -29,6 +29,9 @@ type Namespace struct {
 	lab        *Lab
 }
 
+// T is the test that the namespace belongs to.
+func (n *Namespace) T() T { return n.t }
+
 // IP runs lines of the ip command in the namespace.
 func (n *Namespace) IP(lines ...string) {
 	n.t.Helper()
