@@ -129,7 +129,7 @@ func (v *VRRP) hear(p *raw.Packet) {
 	v.heard++
 	v.packet = vrrp.Packet{
 		IfIndex: p.IfIndex, Family: p.Family, Source: p.Source, Dest: p.Dest, TTL: p.TTL,
-		At: p.At, Wall: p.Wall, Payload: p.Payload,
+		At: p.At, Wall: p.Wall, AH: p.AH, Head: p.Head, Payload: p.Payload,
 	}
 	v.step(p.At, &v.packet)
 }

@@ -27,6 +27,7 @@ type failure struct {
 type beats struct {
 	machine *vrrp.Router
 	sender  *raw.Sender
+	clock   *raw.Clock // tells signatures the time
 	byID    []beat
 	failed  map[int]failure
 	told    map[int]failure
@@ -46,6 +47,9 @@ func (b *beats) queue(id int, priority uint8) {
 	if ok && (t.frames == nil || t.version != v.Version || t.priority != priority || t.ifindex != v.IfIndex) {
 		*t = beat{v.Version, v.IfIndex, priority, b.build(t.frames[:0], &v, priority)}
 	}
+	if ok {
+		b.seal(&v, t.frames)
+	}
 	for _, f := range t.frames {
 		b.sender.Queue(f, id)
 	}
@@ -57,11 +61,12 @@ func (b *beats) build(frames []*raw.Frame, v *vrrp.View, priority uint8) []*raw.
 		return frames // the machine does not send without a source
 	}
 	s := v.Settings
+	r := raw.Route{IfIndex: v.IfIndex, Source: v.Source, Dest: s.Multicast, AH: s.Auth == vrrp.AuthAH, Trailer: s.AuthHMAC.Signs()}
 	if !s.Unicast {
-		return append(frames, raw.NewFrame(raw.Route{IfIndex: v.IfIndex, Source: v.Source, Dest: s.Multicast}, &a, s.V3ChecksumAsV2))
+		return append(frames, raw.NewFrame(r, &a, s.V3ChecksumAsV2))
 	}
 	for i := range s.Peers {
-		r := raw.Route{Source: v.Source, Dest: s.Peers[i].Addr, TTL: s.UnicastTTL}
+		r.Dest, r.TTL, r.IfIndex = s.Peers[i].Addr, s.UnicastTTL, 0
 		if r.Dest.IsLinkLocalUnicast() {
 			r.IfIndex = v.IfIndex
 		}

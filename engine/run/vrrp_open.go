@@ -72,6 +72,7 @@ func NewVRRP(opts VRRPOptions) (v *VRRP, err error) {
 	}
 	faces := newFaces()
 	v.beats = newBeats(v.machine, sender)
+	v.beats.clock = v.clock
 	v.ears = newEars(v.poller, v.own)
 	v.news = &news{monitor: monitor, faces: faces, inbox: v.inbox, own: v.own}
 	v.hands = &hands{kernel: kernel, faces: faces, news: v.news, clock: theirs, settings: v.settings}
@@ -107,6 +108,7 @@ func (v *VRRP) Configure(c *vrrp.Configure) {
 	v.inbox.put(message{do: func() {
 		v.hands.static = c.Settings
 		v.promote(c.Settings)
+		c.Wall = v.clock.Wall(v.clock.Now())
 		v.step(v.clock.Now(), c)
 	}})
 }

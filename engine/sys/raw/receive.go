@@ -25,6 +25,8 @@ type Listen struct {
 	Family uint8
 	// Addr is the multicast group, or the local address for unicast.
 	Addr netip.Addr
+	// AH receives adverts behind an authentication header, and only those.
+	AH bool
 }
 
 // Packet is one received packet. Payload is only valid until the next Read.
@@ -35,14 +37,16 @@ type Packet struct {
 	// TTL is the time to live or hop limit, -1 if unknown.
 	TTL int
 	// At and Wall are the kernel's receive time on the two clocks.
-	At      event.Instant
-	Wall    int64
-	Payload []byte
+	At   event.Instant
+	Wall int64
+	// Head is the IPv4 header, AH the authentication header behind it, if any.
+	Head, AH []byte
+	Payload  []byte
 }
 
 const (
 	batch4, size4 = 64, 60 + wire.MaxLen/4 + 64
-	batch6, size6 = 64, wire.MaxLen + 16
+	batch6, size6 = 64, wire.MaxLen + wire.TrailerLen + 16
 	controlSize   = 160
 	// roomWanted is the receive buffer in bytes: some 1,000 adverts that come
 	// at once, each of which the kernel counts with its own overhead.
@@ -134,7 +138,11 @@ func Receive(l Listen) (*Receiver, error) {
 	if l.Family == 6 {
 		domain = unix.AF_INET6
 	}
-	fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, wire.Protocol)
+	protocol := wire.Protocol
+	if l.AH {
+		protocol = wire.ProtocolAH
+	}
+	fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("open socket for VRRP on interface %d: %w", l.IfIndex, err)
 	}
@@ -276,13 +284,26 @@ func (p *Packet) ipv4(data []byte) bool {
 		return false
 	}
 	head := int(data[0]&15) * 4
-	if head < 20 || len(data) < head || data[9] != wire.Protocol {
+	if head < 20 || len(data) < head {
 		return false
 	}
 	p.TTL = int(data[8])
 	p.Source = netip.AddrFrom4([4]byte(data[12:16]))
 	p.Dest = netip.AddrFrom4([4]byte(data[16:20]))
-	p.Payload = data[head:]
+	p.Head, p.Payload = data[:head], data[head:]
+	if data[9] == wire.ProtocolAH {
+		return p.unwrap()
+	}
+	return data[9] == wire.Protocol
+}
+
+// unwrap takes the authentication header off. What it protects may be anything,
+// and only VRRP is ours.
+func (p *Packet) unwrap() bool {
+	if len(p.Payload) < wire.AHLen || p.Payload[0] != wire.Protocol {
+		return false
+	}
+	p.AH, p.Payload = p.Payload[:wire.AHLen], p.Payload[wire.AHLen:]
 	return true
 }
 

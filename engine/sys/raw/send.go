@@ -36,6 +36,9 @@ type Route struct {
 	Source, Dest netip.Addr
 	// TTL is the time to live or hop limit; 0 means 255.
 	TTL uint8
+	// AH leaves room for an authentication header (IPv4), Trailer for a signature:
+	// the Frame is then sealed each time before it is queued.
+	AH, Trailer bool
 }
 
 // Frame is one advert, ready to be sent again and again: the IP packet, its
@@ -48,11 +51,14 @@ type Frame struct {
 	data    []byte
 	family  uint8
 	id      uint16
+	head    int    // where the VRRP packet begins
+	ah      bool   // an authentication header is in front of it
+	queued  uint64 // the flush that will send it, or has
 }
 
 // NewFrame builds the packet that carries an advert. asV2 is wire.Append's.
 func NewFrame(r Route, a *wire.Advert, asV2 bool) *Frame {
-	f := &Frame{family: a.Family}
+	f := &Frame{family: a.Family, head: head6, ah: r.AH && a.Family == 4}
 	ttl := r.TTL
 	if ttl == 0 {
 		ttl = hopsAdvert
@@ -63,6 +69,7 @@ func NewFrame(r Route, a *wire.Advert, asV2 bool) *Frame {
 		f.ipv4(r, a, ttl)
 	}
 	f.data = wire.Append(f.data, a, r.Source, r.Dest, asV2)
+	f.data = f.data[:cap(f.data)]
 	f.iov.Base = &f.data[0]
 	f.iov.SetLen(len(f.data))
 	f.hdr.Iov, f.hdr.Name = &f.iov, (*byte)(unsafe.Pointer(&f.name))
@@ -76,9 +83,13 @@ func NewFrame(r Route, a *wire.Advert, asV2 bool) *Frame {
 // ipv4 writes the header. The kernel fills in length and checksum.
 func (f *Frame) ipv4(r Route, a *wire.Advert, ttl uint8) {
 	src, dst := r.Source.As4(), r.Dest.As4()
-	f.data = make([]byte, head4, head4+a.Len())
-	f.data[0], f.data[1], f.data[8], f.data[9] = 0x45, trafficClass, ttl, wire.Protocol
-	binary.BigEndian.PutUint16(f.data[2:], uint16(head4+a.Len()))
+	protocol := byte(wire.Protocol)
+	if f.head = head4; f.ah {
+		f.head, protocol = head4+wire.AHLen, wire.ProtocolAH
+	}
+	f.data = make([]byte, f.head, f.head+length(r, a))
+	f.data[0], f.data[1], f.data[8], f.data[9] = 0x45, trafficClass, ttl, protocol
+	binary.BigEndian.PutUint16(f.data[2:], uint16(f.head+length(r, a)))
 	copy(f.data[12:], src[:])
 	copy(f.data[16:], dst[:])
 	to := (*unix.RawSockaddrInet4)(unsafe.Pointer(&f.name))
@@ -96,9 +107,9 @@ func (f *Frame) ipv4(r Route, a *wire.Advert, ttl uint8) {
 // ipv6 writes the header.
 func (f *Frame) ipv6(r Route, a *wire.Advert, ttl uint8) {
 	src, dst := r.Source.As16(), r.Dest.As16()
-	f.data = make([]byte, head6, head6+a.Len())
+	f.data = make([]byte, head6, head6+length(r, a))
 	binary.BigEndian.PutUint32(f.data, 6<<28|trafficClass<<20)
-	binary.BigEndian.PutUint16(f.data[4:], uint16(a.Len()))
+	binary.BigEndian.PutUint16(f.data[4:], uint16(length(r, a)))
 	f.data[6], f.data[7] = wire.Protocol, ttl
 	copy(f.data[8:], src[:])
 	copy(f.data[24:], dst[:])
@@ -122,12 +133,14 @@ type Sender struct {
 	fd     [2]int // IPv4, IPv6
 	queue  [2][]mmsghdr
 	owners [2][]int
+	// flushes counts the calls of Flush, from 1.
+	flushes uint64
 }
 
 // NewSender opens a Sender. It needs CAP_NET_RAW. A kernel without IPv6 is no
 // error until an IPv6 advert is sent.
 func NewSender() (*Sender, error) {
-	s := &Sender{fd: [2]int{-1, -1}}
+	s := &Sender{fd: [2]int{-1, -1}, flushes: 1}
 	// Protocol IPPROTO_RAW: the packets come with their header, and nothing is
 	// ever received.
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
@@ -173,10 +186,10 @@ func (s *Sender) Queue(f *Frame, owner int) {
 	i := 0
 	if f.family == 6 {
 		i = 1
-	} else {
-		f.id++ // RFC 791: unique for source, destination and protocol; the kernel would fill in 0
-		binary.BigEndian.PutUint16(f.data[4:], f.id)
+	} else if !f.ah {
+		f.Stamp()
 	}
+	f.queued = s.flushes
 	s.queue[i] = append(s.queue[i], mmsghdr{hdr: f.hdr})
 	s.owners[i] = append(s.owners[i], owner)
 }
@@ -187,6 +200,7 @@ func (s *Sender) Queued() int { return len(s.queue[0]) + len(s.queue[1]) }
 // Flush sends what was queued, in order, and calls failed for each Frame that
 // the kernel refused. It never waits.
 func (s *Sender) Flush(failed func(owner int, err error)) {
+	s.flushes++
 	for i := range s.queue {
 		q, owners := s.queue[i], s.owners[i]
 		for len(q) > 0 {

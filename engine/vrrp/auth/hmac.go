@@ -65,8 +65,9 @@ func (m *HMAC) Configure(s *Settings, peers int) {
 
 // Sign writes the trailer into the last bytes of p, a packet with room for it.
 // wall is the time in nanoseconds since the Unix epoch. Each call takes the next
-// sequence: an advert is signed once, and all its copies share the trailer.
-func (m *HMAC) Sign(p []byte, b Bond, wall int64) {
+// sequence: an advert is signed once, and all its copies share the trailer,
+// which is returned and stays part of p.
+func (m *HMAC) Sign(p []byte, b Bond, wall int64) (trailer []byte) {
 	n := len(p) - wire.TrailerLen
 	t := p[n:]
 	clear(t)
@@ -76,6 +77,7 @@ func (m *HMAC) Sign(p []byte, b Bond, wall int64) {
 	if mac := m.mac(m.set.Active); mac != nil {
 		copy(t[tagAt:], m.tag(mac, p[:n], t, b))
 	}
+	return t
 }
 
 // Check judges the trailer of a packet; nil means that it has none. wall is when
