@@ -174,7 +174,7 @@ func (r *Router) install(s *Settings) {
 // what it sends and expects.
 func (r *Router) connect(in *instance) {
 	s := in.set
-	in.ifc, in.others = nil, nil
+	in.ifc, in.vmac, in.others = nil, nil, nil
 	if s.Interface != "" {
 		in.ifc = r.uses(in, s.Interface)
 	}
@@ -188,6 +188,10 @@ func (r *Router) connect(in *instance) {
 			}
 		}
 		in.others = append(in.others, r.uses(in, name))
+	}
+	if s.VMAC != "" {
+		in.vmac = r.uses(in, s.VMAC)
+		need(s.VMAC)
 	}
 	for _, list := range [][]Address{s.Addresses, s.Excluded} {
 		for k := range list {
@@ -350,6 +354,9 @@ func (r *Router) apply(in *instance, b *InstanceSettings, by because) {
 	r.assert(in)
 	if s.GarpRefresh != b.GarpRefresh {
 		in.due[dueRefresh] = after(r.now, s.GarpRefresh)
+	}
+	if s.GarpExtra != b.GarpExtra {
+		in.due[dueExtra] = after(r.now, s.GarpExtra)
 	}
 	if was := !b.Accept && !b.Owner(); was != in.filters() {
 		kind := Evict

@@ -5,6 +5,7 @@ package vrrp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -26,6 +27,8 @@ const (
 	dueLower
 	// dueQuiet is when a conflict is over if nothing more is heard.
 	dueQuiet
+	// dueExtra is the next burst of garp_extra_if.
+	dueExtra
 	dueCount
 )
 
@@ -48,6 +51,7 @@ type instance struct {
 	group   *group
 	follows []follow
 	ifc     *iface // nil for a unicast instance without interface
+	vmac    *iface // nil unless the instance has one
 	others  []*iface
 	removed bool
 
@@ -230,6 +234,7 @@ func (r *Router) enterMaster(in *instance, c *cause, me event.Ref) {
 	in.due[dueProtocol] = r.now.Add(in.set.AdvertInterval)
 	in.due[dueRepeat] = after(r.now, in.set.GarpDelay)
 	in.due[dueRefresh] = after(r.now, in.set.GarpRefresh)
+	in.due[dueExtra] = after(r.now, in.set.GarpExtra)
 }
 
 // enterBackup starts the master-down timer (RFC 9568 section 6.4.1).
@@ -256,7 +261,7 @@ func after(t event.Instant, d time.Duration) event.Instant {
 
 // send sends one advert, if there is a way to send it.
 func (r *Router) send(in *instance, priority uint8) {
-	if !in.source.IsValid() || in.ifc != nil && in.ifc.index == 0 {
+	if out := in.sends(); !in.source.IsValid() || out != nil && out.index == 0 {
 		return
 	}
 	in.tally.Sent++
@@ -290,6 +295,10 @@ func (r *Router) bursts(in *instance) {
 		in.due[dueRefresh] = after(r.now, in.set.GarpRefresh)
 		r.announce(in, event.AnnounceRefresh, in.set.GarpRefreshRepeat, because{})
 	}
+	if due(dueExtra) {
+		in.due[dueExtra] = after(r.now, in.set.GarpExtra)
+		r.announceExtra(in)
+	}
 }
 
 // spent adds the time in the present state to the Tally.
@@ -307,4 +316,48 @@ func stateIndex(s event.State) int {
 		}
 	}
 	return -1
+}
+
+// sends is the interface that adverts leave by: the VMAC, which gives them its
+// MAC address (RFC 9568 section 7.3), or the bound one. It is nil for a unicast
+// instance without either.
+func (in *instance) sends() *iface {
+	if in.vmac == nil || in.set.XmitBase || in.set.Unicast {
+		return in.ifc
+	}
+	return in.vmac
+}
+
+// hears is the interface that adverts come in by. It must be the VMAC where
+// the peer has one too: the kernel gives a frame that comes from a VMAC's own
+// address to that VMAC alone. compat: vmac_xmit_base listens below.
+func (in *instance) hears() *iface { return in.sends() }
+
+// announceExtra is one round of garp_extra_if: the addresses on other
+// interfaces than the instance's own, where no advert of ours keeps the
+// switches' tables fresh. compat: VMACs alone, unless all are asked for.
+func (r *Router) announceExtra(in *instance) {
+	var only []Address
+	for _, list := range [][]Address{in.set.Addresses, in.set.Excluded} {
+		for k := range list {
+			if a := &list[k]; in.extra(a, r.settings.VMACs) {
+				only = append(only, *a)
+			}
+		}
+	}
+	if len(only) > 0 {
+		r.act(Action{Kind: Announce, ID: in.id, Repeat: 1, Reason: event.AnnounceRefresh, Part: true, Only: only})
+	}
+}
+
+// extra says whether an address is on an interface that no advert leaves by.
+func (in *instance) extra(a *Address, vmacs []VMAC) bool {
+	on := a.Interface
+	if on == "" {
+		on = in.set.Interface
+	}
+	if out := in.sends(); out != nil && out.name == on {
+		return false
+	}
+	return in.set.GarpExtraAll || slices.ContainsFunc(vmacs, func(v VMAC) bool { return v.Name == on })
 }

@@ -380,7 +380,11 @@ func (r *Router) index() {
 			}
 			ifindex = in.ifc.index
 		}
-		key := lookupKey{ifindex, in.set.Family, in.set.VRID}
+		hears := ifindex
+		if i := in.hears(); i != nil {
+			hears = i.index
+		}
+		key := lookupKey{hears, in.set.Family, in.set.VRID}
 		r.lookup[key] = append(r.lookup[key], in)
 		for _, list := range [][]Address{in.set.Addresses, in.set.Excluded} {
 			for k := range list {

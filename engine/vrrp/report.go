@@ -285,8 +285,8 @@ func (r *Router) View(id int) (v View, ok bool) {
 		return View{}, false
 	}
 	v = View{ID: id, Settings: in.set, Subject: in.subject, State: in.state, Source: in.source, Version: in.version, Guard: &in.guard}
-	if in.ifc != nil {
-		v.IfIndex = in.ifc.index
+	if i := in.sends(); i != nil {
+		v.IfIndex = i.index
 	}
 	return v, true
 }
@@ -338,6 +338,8 @@ type Watch struct {
 	Group netip.Addr
 	// Local is the address that unicast adverts come to; invalid for multicast.
 	Local netip.Addr
+	// VRID, unless 0, is the only one of interest: a VMAC hears all that its base does.
+	VRID uint8
 	// AH asks for adverts behind an authentication header, and only for those.
 	AH bool
 }
@@ -348,12 +350,15 @@ type Watch struct {
 func (r *Router) Watches(dst []Watch) []Watch {
 	seen := map[Watch]bool{}
 	for _, in := range r.instances {
-		w := Watch{Family: in.set.Family}
-		if in.ifc != nil {
-			w.IfIndex = in.ifc.index
+		w, on := Watch{Family: in.set.Family}, in.hears()
+		if on != nil {
+			w.IfIndex = on.index
+		}
+		if on != in.ifc {
+			w.VRID = in.set.VRID
 		}
 		switch {
-		case in.set.Unicast && !in.source.IsValid(), in.ifc != nil && w.IfIndex == 0:
+		case in.set.Unicast && !in.source.IsValid(), on != nil && w.IfIndex == 0:
 			continue
 		case in.set.Unicast:
 			w.Local = in.source

@@ -20,6 +20,10 @@ type Settings struct {
 	Scripts   []ScriptSettings
 	Files     []FileSettings
 	Processes []ProcessSettings
+	// VMACs are the interfaces that instances and addresses want to be made.
+	VMACs []VMAC
+	// Filter is how packets are filtered.
+	Filter Filter
 	// Static addresses and routes are installed at start and removed at stop.
 	StaticAddresses []Address
 	StaticRoutes    []Route
@@ -55,6 +59,41 @@ const (
 	AuthAH
 )
 
+// VMAC is an interface of use_vmac, use_vmac_addr or use_ipvlan: one that is
+// made on top of another and has a MAC address of its own (RFC 9568 section
+// 7.3), or shares that of the one below.
+type VMAC struct {
+	// Name is the interface's, Base that of the one below; at most 15 bytes each.
+	Name, Base string
+	// MAC is unused for ipvlan.
+	MAC [6]byte
+	// IPVLAN asks for ipvlan in L2 mode instead of macvlan in private mode;
+	// Flag is its IPVLAN_F_ flag: 0 bridge, 1 private, 2 vepa.
+	IPVLAN bool
+	Flag   uint16
+	// Group is the interface group; negative means that of Base.
+	Group int64
+	// IPv4 says that IPv4 runs on it, IPv6 that IPv6 does.
+	IPv4, IPv6 bool
+	// LocalSource asks for the link-local address of Base (or Source) on it,
+	// because IPv6 adverts leave through it.
+	LocalSource bool
+	// Source is an address that it must have to send adverts from; mostly zero.
+	Source netip.Prefix
+}
+
+// Filter is the nftables table that keeps packets from addresses.
+type Filter struct {
+	// Table is its name; empty means vigild.
+	Table string
+	// Priority is that of its chains, at the filter hooks; keepalived's is -1.
+	Priority int32
+	// Counters asks for a counter in each rule.
+	Counters bool
+	// Mark tells apart what several routers on one machine have made; mostly empty.
+	Mark string
+}
+
 // InstanceSettings is one vrrp_instance.
 type InstanceSettings struct {
 	Name string
@@ -64,6 +103,12 @@ type InstanceSettings struct {
 	VRID    uint8
 	// Interface is the bound interface.
 	Interface string
+	// VMAC is the interface that adverts come and go through instead, one of
+	// Settings.VMACs; empty for none.
+	VMAC string
+	// XmitBase is vmac_xmit_base: they do not after all, only the addresses are
+	// on the VMAC. Unicast implies it.
+	XmitBase bool
 	// State is the initial state asked for: event.Backup or event.Master.
 	State event.State
 	// Priority is 1 to 255; 255 is the address owner.
@@ -97,12 +142,16 @@ type InstanceSettings struct {
 	Routes    []Route
 	Rules     []Rule
 	// Garp* are the garp_master_* and garp_lower_prio_* keywords.
-	GarpDelay            time.Duration
-	GarpRepeat           int
-	GarpRefresh          time.Duration
-	GarpRefreshRepeat    int
-	GarpLowerPrioDelay   time.Duration
-	GarpLowerPrioRepeat  int
+	GarpDelay           time.Duration
+	GarpRepeat          int
+	GarpRefresh         time.Duration
+	GarpRefreshRepeat   int
+	GarpLowerPrioDelay  time.Duration
+	GarpLowerPrioRepeat int
+	// GarpExtra is how often addresses on other interfaces than the instance's
+	// are announced, 0 never; GarpExtraAll takes in those that are no VMACs.
+	GarpExtra            time.Duration
+	GarpExtraAll         bool
 	LowerPrioNoAdvert    bool
 	HigherPrioSendAdvert bool
 	OwnerIgnoreAdverts   bool
