@@ -49,8 +49,12 @@ func TestReloadDifference(t *testing.T) {
 		got = append(got, brief{a.Kind, a.ID, len(a.Only), len(a.OnlyRoutes), len(a.OnlyRules)})
 	}
 	want := []brief{
-		{Disown, id, 0, 1, 1}, {Own, id, 0, 1, 0}, {Send, id, 0, 0, 0}, {Admit, id, 0, 0, 0},
-		{Disown, 0, 1, 1, 0}, {Own, 0, 0, 1, 0},
+		{Disown, id, 0, 1, 1},
+		{Own, id, 0, 1, 0},
+		{Send, id, 0, 0, 0},
+		{Admit, id, 0, 0, 0},
+		{Disown, 0, 1, 1, 0},
+		{Own, 0, 0, 1, 0},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("actions %v, want %v", got, want)
