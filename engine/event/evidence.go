@@ -44,10 +44,13 @@ type Evidence struct {
 	// Peer is the router that won, was lost, or is in conflict.
 	Peer         netip.Addr `json:"peer,omitzero"`
 	PeerPriority uint8      `json:"peer_priority,omitempty"`
-	// Interval, Skew and MasterDown are the timers in force.
+	// Interval, Skew and MasterDown are the timers in force. Of a BFD session,
+	// Interval is the one agreed on for the neighbour's packets.
 	Interval   time.Duration `json:"interval,omitempty"`
 	Skew       time.Duration `json:"skew,omitempty"`
 	MasterDown time.Duration `json:"master_down,omitempty"`
+	// Detection is how long a BFD neighbour may be silent.
+	Detection time.Duration `json:"detection,omitempty"`
 	// Deadline is when the timer that led here was due.
 	Deadline Instant `json:"deadline,omitempty"`
 	// Lateness is how much later than Deadline this process looked.

@@ -12,9 +12,10 @@ const (
 	RoleVRRP
 	RoleCheck
 	RoleObserve
+	RoleBFD
 )
 
-var roleWords = []string{"parent", "vrrp", "check", "observe"}
+var roleWords = []string{"parent", "vrrp", "check", "observe", "bfd"}
 
 func (r Role) String() string { return wordOf(roleWords, r) }
 

@@ -20,6 +20,9 @@ type Row struct {
 	Track     *TrackRow     `json:"track,omitempty"`
 	Interface *InterfaceRow `json:"interface,omitempty"`
 	Route     *RouteRow     `json:"route,omitempty"`
+	File      *FileRow      `json:"file,omitempty"`
+	Process   *ProcessRow   `json:"process,omitempty"`
+	BFD       *BFDRow       `json:"bfd,omitempty"`
 }
 
 // GlobalRow is the global settings that exits show.
@@ -184,4 +187,25 @@ type RouteRow struct {
 	Index    int     `json:"index"`
 	Text     string  `json:"text"`
 	Rule     bool    `json:"rule,omitempty"`
+}
+
+// BFDRow is one bfd_instance.
+type BFDRow struct {
+	Subject Subject `json:"subject"`
+	Index   int     `json:"index"`
+	// Neighbor is neighbor_ip; Source is source_ip, zero for any.
+	Neighbor netip.Addr `json:"neighbor"`
+	Source   netip.Addr `json:"source,omitzero"`
+	// MinRx, MinTx and IdleTx are the configured intervals.
+	MinRx      time.Duration `json:"min_rx"`
+	MinTx      time.Duration `json:"min_tx"`
+	IdleTx     time.Duration `json:"idle_tx"`
+	Multiplier uint8         `json:"multiplier"`
+	Passive    bool          `json:"passive,omitempty"`
+	Multihop   bool          `json:"multihop,omitempty"`
+	TTL        uint8         `json:"ttl"`
+	// MaxHops is how many routers may be between, -1 for any number.
+	MaxHops int  `json:"max_hops"`
+	Weight  int  `json:"weight,omitempty"`
+	Reverse bool `json:"reverse,omitempty"`
 }

@@ -86,3 +86,23 @@ type RouterTally struct {
 	RealTime bool `json:"real_time"`
 	Locked   bool `json:"locked"`
 }
+
+// BFDTally is the counters of one BFD session since its worker started.
+type BFDTally struct {
+	Subject Subject `json:"subject"`
+	At      Instant `json:"at"`
+	// Sent, SendErrors and Received count control packets, Refused the ones of
+	// the neighbour that were not used.
+	Sent       uint64 `json:"sent"`
+	SendErrors uint64 `json:"send_errors"`
+	Received   uint64 `json:"received"`
+	Refused    uint64 `json:"refused"`
+
+	// The rest are present values, not counters.
+
+	// Detection is how long the neighbour may be silent, 0 before it was heard;
+	// TxInterval is the interval of our packets before jitter.
+	Detection  time.Duration `json:"detection"`
+	TxInterval time.Duration `json:"tx_interval"`
+	LastPacket Instant       `json:"last_packet,omitempty"`
+}

@@ -44,10 +44,12 @@ var Tiers = []Tier{
 	{"engine/sys/ipvs", none, append([]string{"github.com/cloudflare/ipvs", "github.com/mdlayher"}, kernel...), whyDoor},
 	{"engine/sys/fw", none, kernel, whyDoor},
 	{"engine/sys/proc", none, kernel, whyDoor},
+	{"engine/sys/udp", none, kernel, whyDoor},
 
 	// 1: pure.
 	{"engine/vrrp/auth", []string{"engine/event", "engine/vrrp/wire"}, none, whyPure},
 	{"engine/vrrp", []string{"engine/event", "engine/vrrp/auth", "engine/vrrp/wire"}, none, whyPure},
+	{"engine/bfd", []string{"engine/event"}, none, whyPure},
 	{"engine/health", []string{"engine/event"}, none, whyPure},
 	{"engine/ledger", []string{"engine/event"}, none, whyPure},
 	{"engine/explain", []string{"engine/event"}, none, whyPure},
@@ -56,13 +58,13 @@ var Tiers = []Tier{
 	{"engine/sys/raw/...", []string{"engine/event", "engine/vrrp/wire", "engine/sys/raw"}, append([]string{"golang.org/x/net"}, kernel...), whyDoor},
 	{"engine/ipc", []string{"engine/event"}, []string{"golang.org/x/sys"}, whyShell},
 	{"engine/probe", []string{"engine/event", "engine/health", "config/syntax", "engine/sys/proc"}, []string{"golang.org/x/net", "golang.org/x/sys"}, whyShell},
-	{"engine/track", []string{"engine/event", "config/syntax", "engine/sys/..."}, []string{"golang.org/x/sys"}, whyShell},
+	{"engine/track", []string{"engine/event", "engine/bfd", "config/syntax", "engine/sys/..."}, []string{"golang.org/x/sys"}, whyShell},
 	{"engine/notify", []string{"engine/event", "engine/explain", "config/syntax", "engine/sys/proc"}, []string{"github.com/wneessen/go-mail", "golang.org/x/sys"}, whyShell},
 
 	// 3: the whole configuration. Settings live beside the code that uses them.
 	{
 		"config",
-		[]string{"config/syntax", "engine/event", "engine/vrrp/...", "engine/health", "engine/probe", "engine/track", "engine/notify"},
+		[]string{"config/syntax", "engine/event", "engine/vrrp/...", "engine/bfd", "engine/health", "engine/probe", "engine/track", "engine/notify"},
 		[]string{"github.com/knadh/koanf", "github.com/go-viper/mapstructure", "github.com/spf13/pflag", "go.yaml.in/yaml"},
 		"config fills the settings of others and drives nobody",
 	},

@@ -1,0 +1,77 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bfd
+
+import (
+	"github.com/vigild/vigild/engine/event"
+)
+
+// View is one session as it is now.
+type View struct {
+	ID       int
+	Settings *Settings
+	State    State
+	Diag     Diag
+	// Discriminator is ours, Neighbor's is its own, 0 if it is unknown.
+	Discriminator, NeighborDiscriminator uint32
+	// Polling says that a Poll Sequence goes on.
+	Polling bool
+	Counters
+}
+
+// Sessions returns every session in the order of the configuration. What it
+// points to is not to be changed and valid until the next Step.
+func (t *Table) Sessions() []View {
+	out := make([]View, 0, len(t.sessions))
+	for _, s := range t.sessions {
+		out = append(out, View{
+			ID: s.id, Settings: &s.set, State: s.state, Diag: s.diag,
+			Discriminator: s.discr, NeighborDiscriminator: s.peer.discr, Polling: s.polling, Counters: s.count,
+		})
+	}
+	return out
+}
+
+// Refused counts packets that belong to no session, by refusal.
+func (t *Table) Refused() [RefusalCount]uint64 { return t.refused }
+
+// Tallies appends the counters of every session, as of now.
+func (t *Table) Tallies(now event.Instant, dst []event.BFDTally) []event.BFDTally {
+	for _, s := range t.sessions {
+		y := event.BFDTally{
+			Subject: s.set.subject(), At: now, Sent: s.count.Sent, SendErrors: s.count.Unsent, Received: s.count.Received,
+			Detection: s.detection(), TxInterval: max(s.tx.held, s.peer.minRx), LastPacket: s.peer.heard,
+		}
+		for i, n := range s.count.Refused {
+			if Refusal(i) != Accepted {
+				y.Refused += n
+			}
+		}
+		dst = append(dst, y)
+	}
+	return dst
+}
+
+// Snapshot appends the present state of every session as events marked so.
+func (t *Table) Snapshot(now event.Instant, out *Output) {
+	for _, s := range t.sessions {
+		e := s.last
+		t.seq++
+		e.Epoch, e.Seq, e.Snapshot = t.epoch, t.seq, true
+		if s.last.Seq != 0 {
+			e.Root = s.last.Ref()
+		}
+		out.Events = append(out.Events, e)
+	}
+	t.now = max(t.now, now)
+}
+
+func (t *Table) session(id int) *session {
+	for _, s := range t.sessions {
+		if s.id == id {
+			return s
+		}
+	}
+	return nil
+}
