@@ -251,3 +251,17 @@ func BenchmarkBuild250(b *testing.B) {
 		b.ReportMetric(float64(s.Len()), "variables")
 	}
 }
+
+// What the recorded walks do not have.
+func TestWaysToCompareParameters(t *testing.T) {
+	for word, want := range map[string]int32{"": 0, "exact": 1, "initial": 2, "partial": 3} {
+		if got := paramMatch(word).Int32(); got != want {
+			t.Errorf("%q is %d, want %d", word, got, want)
+		}
+	}
+	for n, want := range map[int64]int32{-77: -77, 1 << 40: 1<<31 - 1, -1 << 40: -1 << 31} {
+		if got := integer(n).Int32(); got != want {
+			t.Errorf("%d is %d, want %d", n, got, want)
+		}
+	}
+}

@@ -55,6 +55,23 @@ func ofGroups(v *ledger.View) []owner {
 	return out
 }
 
+// ownWeight is a row with the weight of the object itself. compat: keepalived
+// 2.2.7 shows that of a file or process even where the line has another one.
+func ownWeight(v *ledger.View, t *event.TrackRow) *event.TrackRow {
+	own := *t
+	for _, f := range v.Files {
+		if f.Subject.Kind == t.Object.Kind && f.Subject.Name == t.Object.Name {
+			own.Weight, own.Reverse = f.Weight, f.Reverse
+		}
+	}
+	for _, p := range v.Processes {
+		if p.Subject.Kind == t.Object.Kind && p.Subject.Name == t.Object.Name {
+			own.Weight, own.Reverse = p.Weight, p.Reverse
+		}
+	}
+	return &own
+}
+
 // followed returns the rows of one kind of object, counted for each owner.
 // compat: that holds for interfaces too, although the module says that they are
 // indexed by their number; and an instance's own interface is left out.
@@ -65,7 +82,7 @@ func followed(kind event.SubjectKind, owners func(*ledger.View) []owner) func(*l
 			var mine []*event.TrackRow
 			for _, t := range o.tracks {
 				if t.Object.Kind == kind && (kind != event.SubjectInterface || t.Object.Name != o.own) {
-					mine = append(mine, t)
+					mine = append(mine, ownWeight(v, t))
 				}
 			}
 			out = counted(out, agentx.NewOID(uint32(i+1)), mine)

@@ -152,7 +152,13 @@ func families() *ledger.View {
 
 	down := instance("down", "eth9", 9, 3, 100, event.Fault)
 	own(down, "192.0.2.120/32")
-	return &ledger.View{Global: g, Instances: []*ledger.Instance{six, uni, down}}
+	tf, tp := subject(event.SubjectFile, "tf"), subject(event.SubjectProcess, "tp")
+	return &ledger.View{
+		Global: g, Instances: []*ledger.Instance{six, uni, down},
+		Files:     []*event.FileRow{{Subject: tf, Path: "/tmp/trackfile", Weight: 2}},
+		Processes: []*event.ProcessRow{{Subject: tp, Command: "bash", Weight: 3, Quorum: 1, QuorumMax: -1}},
+		Objects:   []*ledger.Object{{Subject: tf, State: event.Up, Value: 5}, {Subject: tp, State: event.Down}},
+	}
 }
 
 // waiting is waiting.conf, one second after the start.

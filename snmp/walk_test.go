@@ -58,8 +58,7 @@ func justified(name string) string {
 	for prefix, why := range map[string]string{
 		"1.1.0": "the version", "1.12.": "younger than 2.2.7", "2.3.1.36.": "younger than 2.2.7",
 		"2.9.1.10.": "younger than 2.2.7", "2.9.1.11.": "younger than 2.2.7", "2.9.1.12.": "younger than 2.2.7",
-		"2.7.": "not served yet", "2.8.": "not served yet", "2.13.": "not served yet", "2.21.": "not served yet",
-		"2.12.1.3.": "the weight in force here, not the file's own", "2.20.1.3.": "the weight in force here, not the process's own",
+		"2.7.": "not served yet", "2.8.": "not served yet",
 	} {
 		if strings.HasPrefix(number, prefix) {
 			return why

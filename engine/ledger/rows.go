@@ -12,7 +12,7 @@ func (l *Ledger) Rows(rows []event.Row) {
 	l.stale, l.listed, l.described = true, false, true
 	d := l.describe(rows)
 	l.head.Global = d.global
-	l.head.Routes = d.routes
+	l.head.Routes, l.head.Files, l.head.Processes = d.routes, d.files, d.processes
 	l.groups, l.scripts, l.objects = d.groups, d.scripts, d.objects
 	l.links, l.static = d.links, d.static
 
@@ -71,6 +71,8 @@ type description struct {
 	addresses map[string][]*event.AddressRow
 	tracks    map[string][]*event.TrackRow
 	routes    []*event.RouteRow
+	files     []*event.FileRow
+	processes []*event.ProcessRow
 	groups    section[Group]
 	scripts   section[Script]
 	objects   section[Object]
@@ -104,6 +106,10 @@ func (l *Ledger) describe(rows []event.Row) *description {
 			d.tracks[key] = append(d.tracks[key], r.Track)
 		case r.Route != nil:
 			d.routes = append(d.routes, r.Route)
+		case r.File != nil:
+			d.files = append(d.files, r.File)
+		case r.Process != nil:
+			d.processes = append(d.processes, r.Process)
 		}
 	}
 	for i := range rows {

@@ -29,7 +29,11 @@ func (l *Ledger) group(e *event.Event, _ place) {
 // link folds interface.changed.
 func (l *Ledger) link(e *event.Event) {
 	if i := l.links.find(e.Subject.Name); i >= 0 {
-		l.links.edit(i).Up = e.To == event.Up
+		link := l.links.edit(i)
+		link.Up = e.To == event.Up
+		if e.Count > 0 {
+			link.IfIndex = int(e.Count) // it may be another interface of the name
+		}
 	}
 	l.object(e)
 }

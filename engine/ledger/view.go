@@ -23,6 +23,8 @@ type View struct {
 	Objects    []*Object             `json:"objects,omitempty"`
 	Interfaces []*event.InterfaceRow `json:"interfaces,omitempty"`
 	Routes     []*event.RouteRow     `json:"routes,omitempty"`
+	Files      []*event.FileRow      `json:"files,omitempty"`
+	Processes  []*event.ProcessRow   `json:"processes,omitempty"`
 	Static     []*Address            `json:"static_addresses,omitempty"`
 	Workers    []*Worker             `json:"workers"`
 	// Channels are the notifiers that were heard of, by name.
@@ -249,6 +251,16 @@ func (v *View) Group(name string) *Group {
 	for _, g := range v.Groups {
 		if g.Row.Subject.Name == name {
 			return g
+		}
+	}
+	return nil
+}
+
+// Object returns what is known of a tracked object, nil if nobody follows it.
+func (v *View) Object(s event.Subject) *Object {
+	for _, o := range v.Objects {
+		if o.Subject.Kind == s.Kind && o.Subject.Name == s.Name {
+			return o
 		}
 	}
 	return nil
