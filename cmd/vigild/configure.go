@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"io"
 	"net"
 	"os"
@@ -41,7 +42,7 @@ type shared struct {
 }
 
 // language is how the configuration's text is to be read.
-func language(o *options) syntax.Options {
+func language(o *cmdline.Options) syntax.Options {
 	dir, err := os.Getwd()
 	if err != nil {
 		dir = "/"
@@ -54,7 +55,7 @@ func language(o *options) syntax.Options {
 }
 
 // configID is -i, else the node name up to its first dot (compat).
-func configID(o *options) string {
+func configID(o *cmdline.Options) string {
 	if o.ConfigID != "" {
 		return o.ConfigID
 	}
@@ -100,7 +101,7 @@ type loaded struct {
 
 // load reads the configuration and the settings from their files. All problems
 // are complained about, whether it can be run or not.
-func load(o *options, complain func(syntax.Problem)) (*loaded, error) {
+func load(o *cmdline.Options, complain func(syntax.Problem)) (*loaded, error) {
 	l := &loaded{}
 	var found []syntax.Problem
 	l.conf, l.image, found = config.Load(o.File, language(o), config.Machine(false))
@@ -148,7 +149,7 @@ func statusOf(err error) int {
 }
 
 // configTest is -t: it reports every problem and returns keepalived's status.
-func configTest(o *options, complaints io.Writer) int {
+func configTest(o *cmdline.Options, complaints io.Writer) int {
 	if o.TestLog != "" {
 		f, err := os.OpenFile(o.TestLog, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 		if err != nil {
@@ -170,10 +171,10 @@ func configTest(o *options, complaints io.Writer) int {
 }
 
 // generation makes what the parent needs of a configuration.
-func generation(o *options, l *loaded, started time.Time) (*parent.Generation, error) {
+func generation(o *cmdline.Options, l *loaded, started time.Time) (*parent.Generation, error) {
 	c := l.conf
 	body, err := json.Marshal(shared{
-		KeepAddresses: o.KeepVRRP, ReleaseVIPs: o.ReleaseVIPs, SNMP: o.SNMP, Started: started.UnixNano(), Log: o.logTo(),
+		KeepAddresses: o.KeepVRRP, ReleaseVIPs: o.ReleaseVIPs, SNMP: o.SNMP, Started: started.UnixNano(), Log: logOptions(o),
 		Observe: l.observe, SMTP: c.Notify.SMTP, Webhooks: c.Notify.Webhooks,
 	})
 	if err != nil {
@@ -203,7 +204,7 @@ func interfaceIndex(name string) int {
 
 // roles are the workers that a configuration needs (compat: a worker that has
 // nothing to do is not started unless --all says so; -P and -C choose).
-func roles(o *options, c *config.Config) []event.Role {
+func roles(o *cmdline.Options, c *config.Config) []event.Role {
 	var out []event.Role
 	v := &c.VRRP
 	has := len(v.Instances)+len(v.StaticAddresses)+len(v.StaticRoutes)+len(v.StaticRules) > 0

@@ -4,18 +4,17 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/vigild/vigild/engine/run/parent"
+	"github.com/vigild/vigild/engine/sys/proc"
 )
 
 // The marks that tell a process which steps of its start lie behind it.
@@ -27,41 +26,12 @@ const (
 // detach starts this program again in a session of its own and waits until it
 // says that it runs, or ends. It returns the exit status for the caller.
 func detach(complaints io.Writer) int {
-	r, w, err := os.Pipe()
+	status, err := proc.Detach(os.Args, append(os.Environ(), markDetached+"=3"))
 	if err != nil {
 		fmt.Fprintln(complaints, err)
 		return parent.ExitFatal
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		fmt.Fprintln(complaints, err)
-		return parent.ExitFatal
-	}
-	defer null.Close()
-	p, err := os.StartProcess("/proc/self/exe", os.Args, &os.ProcAttr{
-		Env: append(os.Environ(), markDetached+"=3"),
-		// Its complaints are heard until it says that it runs.
-		Files: []*os.File{null, null, os.Stderr, w},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
-	w.Close()
-	if err != nil {
-		fmt.Fprintln(complaints, err)
-		return parent.ExitFatal
-	}
-	defer r.Close()
-	if b, err := io.ReadAll(io.LimitReader(r, 1)); err == nil && len(b) == 1 {
-		return 0
-	}
-	st, err := p.Wait()
-	if err != nil {
-		fmt.Fprintln(complaints, err)
-		return parent.ExitFatal
-	}
-	if st.ExitCode() < 0 {
-		return parent.ExitFatal
-	}
-	return st.ExitCode()
+	return status
 }
 
 // detached returns what tells the waiting caller that the daemon runs; nil
@@ -107,11 +77,8 @@ func enterNamespace(name string) error {
 		return fmt.Errorf("network namespace: %w", err)
 	}
 	defer f.Close()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("enter network namespace %s: %w", name, err)
+	if err := proc.ExecInNetns(f, os.Args, append(os.Environ(), markNamespace+"="+name)); err != nil {
+		return fmt.Errorf("start again in network namespace %s: %w", name, err)
 	}
-	err = unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), markNamespace+"="+name))
-	return errors.Join(fmt.Errorf("start again in network namespace %s", name), err)
+	return nil
 }

@@ -102,5 +102,7 @@ func realTime(p *config.Process) (priority int, limit uint64) {
 
 // goroutines runs the workers in this process.
 func goroutines() parent.Goroutines {
-	return parent.Goroutines{event.RoleVRRP: vrrpGoroutine, event.RoleObserve: serveObserve}
+	g := make(parent.Goroutines)
+	g[event.RoleVRRP], g[event.RoleObserve] = vrrpGoroutine, serveObserve
+	return g
 }

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"strconv"
 	"strings"
 
@@ -22,7 +23,7 @@ type logTo struct {
 	File     string `json:"file,omitempty"`
 }
 
-func (o *options) logTo() logTo {
+func logOptions(o *cmdline.Options) logTo {
 	return logTo{Console: o.LogConsole, NoSyslog: o.NoSyslog, Detail: o.LogDetail, Facility: o.Facility, File: o.LogFile}
 }
 

@@ -1,13 +1,11 @@
 // SPDX-FileCopyrightText: The vigild authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command vigild keeps virtual addresses alive and can say of every transition
-// what happened and why. It takes the configuration and the command line of
-// keepalived.
 package main
 
 import (
 	"fmt"
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"io"
 	"os"
 	"strings"
@@ -23,9 +21,7 @@ func main() { os.Exit(start(os.Args[1:], os.Stdout, os.Stderr)) }
 // start reads the command line and does what it asks for. It returns the exit
 // status.
 func start(args []string, out, complaints io.Writer) int {
-	o := newOptions()
-	table := commandLine()
-	words, err := getopt(table, o, args)
+	o, words, err := cmdline.Parse(args)
 	if err != nil {
 		fmt.Fprintln(complaints, err)
 		return parent.ExitFatal
@@ -38,13 +34,13 @@ func start(args []string, out, complaints io.Writer) int {
 	case o.Role != "":
 		return work(o.Role, complaints)
 	case o.Help:
-		fmt.Fprint(out, "Usage: vigild [OPTION...]\n"+usage(table))
+		fmt.Fprint(out, "Usage: vigild [OPTION...]\n"+cmdline.Usage())
 		return 0
 	case o.Version:
 		fmt.Fprintf(out, "vigild %s\nKeeps keepalived's configuration, command line and wire formats.\n", version)
 		return 0
 	case o.Signum != "":
-		n, ok := signums()[o.Signum]
+		n, ok := cmdline.Signums()[o.Signum]
 		if !ok {
 			fmt.Fprintf(complaints, "Unknown sigfunc %s\n", o.Signum)
 			return parent.ExitFatal

@@ -6,6 +6,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -67,7 +68,7 @@ func (p *pidFile) remove() {
 
 // pidPaths are the places of the pid files (compat: beside each other in /run,
 // or in a folder with names of their own when there may be several daemons).
-func pidPaths(o *options, g *config.Global) map[event.Role]string {
+func pidPaths(o *cmdline.Options, g *config.Global) map[event.Role]string {
 	dir, suffix := runDir, ""
 	namespace := o.Namespace
 	if namespace == "" {
@@ -87,11 +88,14 @@ func pidPaths(o *options, g *config.Global) map[event.Role]string {
 		event.RoleCheck:   filepath.Join(dir, "checkers"+suffix+".pid"),
 		event.RoleObserve: filepath.Join(dir, "vigild-observe"+suffix+".pid"),
 	}
-	for r, given := range map[event.Role]string{event.RoleParent: o.PID, event.RoleVRRP: o.VRRPPID, event.RoleCheck: o.CheckersPID} {
-		if given != "" {
-			out[r] = given
+	given := func(r event.Role, path string) {
+		if path != "" {
+			out[r] = path
 		}
 	}
+	given(event.RoleParent, o.PID)
+	given(event.RoleVRRP, o.VRRPPID)
+	given(event.RoleCheck, o.CheckersPID)
 	if o.PID != "" {
 		// Whoever gave the parent's file a place of its own runs several.
 		out[event.RoleObserve] = strings.TrimSuffix(o.PID, ".pid") + "-observe.pid"

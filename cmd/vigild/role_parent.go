@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"io"
 	"log/slog"
 	"os"
@@ -30,7 +31,7 @@ import (
 
 // director is the parent role with everything that it is wired to.
 type director struct {
-	o       *options
+	o       *cmdline.Options
 	log     *slog.Logger
 	started time.Time
 	sink    *log.Sink
@@ -43,7 +44,7 @@ type director struct {
 }
 
 // daemon runs vigild and returns the exit status.
-func daemon(o *options, complaints io.Writer) int {
+func daemon(o *cmdline.Options, complaints io.Writer) int {
 	var found []syntax.Problem
 	l, err := load(o, func(p syntax.Problem) { found = append(found, p) })
 	if err != nil {
@@ -103,7 +104,7 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 	defer pid.remove()
 	d.wire(l, found)
 	defer d.flush()
-	d.pids = &pidFiles{paths: paths, open: map[event.Role]*pidFile{}, fail: d.complain}
+	d.pids = &pidFiles{paths: paths, open: make(map[event.Role]*pidFile), fail: d.complain}
 	defer d.pids.remove()
 	defer d.listeners.close()
 	g, err := d.generation(l)
@@ -192,7 +193,7 @@ func (d *director) generation(l *loaded) (*parent.Generation, error) {
 // wire builds the parent's own exits.
 func (d *director) wire(l *loaded, found []syntax.Problem) {
 	var err error
-	d.sink, err = d.o.logTo().open(&l.observe.Log)
+	d.sink, err = logOptions(d.o).open(&l.observe.Log)
 	d.log = slog.New(d.sink.Handler())
 	if err != nil {
 		d.complain(err) // the outputs that could be opened work

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -157,10 +158,27 @@ func (f *Files) changed(e *unix.InotifyEvent, name string) {
 			continue
 		}
 		v, empty := read(c.Path)
-		if e.Mask&unix.IN_CREATE != 0 && empty {
-			continue // it was opened for writing; its value comes when it is closed
+		switch {
+		case !empty:
+			f.say(&c, v)
+		case e.Mask&unix.IN_CREATE == 0:
+			// Perhaps somebody has just emptied it to write the next number.
+			time.AfterFunc(emptyWait, func() { f.look(&c) })
 		}
-		f.say(&c, v)
+	}
+}
+
+// emptyWait is how long a file must stay empty to count as such.
+const emptyWait = 20 * time.Millisecond
+
+// look reads a file that is tracked still.
+func (f *Files) look(c *FileSettings) {
+	f.mu.Lock()
+	tracked := f.files[c.Name].Path == c.Path
+	f.mu.Unlock()
+	if tracked {
+		v, _ := read(c.Path)
+		f.say(c, v)
 	}
 }
 
@@ -197,12 +215,12 @@ func (f *Files) say(c *FileSettings, v int64) {
 func read(path string) (v int64, empty bool) {
 	r, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return 0, true
+		return 0, false
 	}
 	defer r.Close()
 	text, err := io.ReadAll(io.LimitReader(r, 128))
 	if err != nil {
-		return 0, true
+		return 0, false
 	}
 	return number(string(text)), len(text) == 0
 }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The vigild authors
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cmdline
 
 import (
 	"fmt"
@@ -26,13 +26,13 @@ type option struct {
 	// name is what the help calls the argument, help what it says; an option
 	// without help is not shown.
 	name, help string
-	set        func(o *options, v string) error
+	set        func(o *Options, v string) error
 }
 
 // getopt reads a command line as getopt_long(3) does, and so as keepalived's
 // scripts and units expect: short options may stand together, an argument
 // attached or behind, long names may be cut short, options may follow words.
-func getopt(table []option, o *options, args []string) (words []string, err error) {
+func getopt(table []option, o *Options, args []string) (words []string, err error) {
 	for len(args) > 0 {
 		a := args[0]
 		args = args[1:]
@@ -53,7 +53,7 @@ func getopt(table []option, o *options, args []string) (words []string, err erro
 	return words, nil
 }
 
-func longOption(table []option, o *options, text string, rest []string) ([]string, error) {
+func longOption(table []option, o *Options, text string, rest []string) ([]string, error) {
 	name, v, attached := strings.Cut(text, "=")
 	opt, err := findLong(table, name)
 	if err != nil {
@@ -90,7 +90,7 @@ func findLong(table []option, name string) (*option, error) {
 	return found, nil
 }
 
-func shortOptions(table []option, o *options, text string, rest []string) ([]string, error) {
+func shortOptions(table []option, o *Options, text string, rest []string) ([]string, error) {
 	for text != "" {
 		c := text[0]
 		text = text[1:]
@@ -127,7 +127,7 @@ func findShort(table []option, c byte) *option {
 	return nil
 }
 
-func (opt *option) apply(o *options, v string) error {
+func (opt *option) apply(o *Options, v string) error {
 	if err := opt.set(o, v); err != nil {
 		return fmt.Errorf("option '--%s': %w", opt.long, err)
 	}

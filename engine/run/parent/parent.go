@@ -122,7 +122,7 @@ func New(o Options) *Loop {
 	return &Loop{
 		o: o, out: role.NewProducer(event.RoleParent, o.Clock), ledger: ledger.New(),
 		workers: make(map[event.Role]*worker), last: map[event.Subject]ipc.Frame{}, seen: map[uint64]uint64{},
-		dumps:  map[uint64]os.Signal{}, denied: map[string]bool{},
+		dumps: map[uint64]os.Signal{}, denied: map[string]bool{},
 		frames: make(chan fromWorker, 64), exits: make(chan *Running, 8), reports: make(chan track.Report, 64),
 		loaded: make(chan loadResult, 1), answers: make(chan ipc.Frame, 8), done: make(chan struct{}),
 		timer: time.NewTimer(time.Hour),

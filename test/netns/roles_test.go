@@ -1,0 +1,250 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package netns_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vigild/vigild/test/netns/lab"
+)
+
+// solo is an instance of version 3 on eth0 with one address.
+func solo(priority int, interval, more string) string {
+	return fmt.Sprintf(`vrrp_instance VI_1 {
+    state BACKUP
+    interface eth0
+    version 3
+    virtual_router_id 7
+    priority %d
+    advert_int %s
+    virtual_ipaddress {
+        10.0.1.1/16
+    }
+    %s
+}
+`, priority, interval, more)
+}
+
+var virtual = netip.MustParseAddr("10.0.1.1")
+
+// rolePID finds the process of a role among those of a daemon; 0 if there is none.
+func rolePID(d *lab.Daemon, role string) int {
+	for _, pid := range d.PIDs() {
+		args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && bytes.Contains(args, []byte("--role="+role+"\x00")) {
+			return pid
+		}
+	}
+	return 0
+}
+
+// killRole ends a role with SIGKILL and waits for its successor.
+func killRole(t *testing.T, d *lab.Daemon, role string) {
+	t.Helper()
+	old := rolePID(d, role)
+	if old == 0 {
+		t.Fatalf("no process of role %s", role)
+	}
+	if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	lab.Until(t, soon, "another process of role "+role, func() bool {
+		now := rolePID(d, role)
+		return now != 0 && now != old
+	})
+}
+
+// gaps returns the longest time between two adverts of a source, from a frame on.
+func longestGap(c *lab.Capture, from int, src netip.Addr) (longest time.Duration, adverts int) {
+	var last time.Time
+	for _, f := range c.Frames() {
+		if f.Index < from || f.Advert == nil || f.Advert.Src != src {
+			continue
+		}
+		if adverts++; !last.IsZero() {
+			longest = max(longest, f.At.Sub(last))
+		}
+		last = f.At
+	}
+	return longest, adverts
+}
+
+// beats waits for a number of adverts.
+func beats(t *testing.T, c *lab.Capture, src netip.Addr, n int) {
+	t.Helper()
+	from := c.Len()
+	for range n {
+		f := c.Advert(from, soon, "an advert of "+src.String(), func(a *lab.Advert) bool { return a.Src == src })
+		from = f.Index + 1
+	}
+}
+
+func TestTermGivesUpInOrder(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	w := l.Wire()
+	a, b := l.Router("a", w), l.Router("b", w)
+	heard := w.Capture()
+	m := a.Start(lab.Vigild, solo(200, "0.2", ""))
+	m.Wait("VI_1", lab.Master, soon)
+	s := b.Start(lab.Keepalived, solo(100, "0.2", ""))
+	s.Wait("VI_1", lab.Backup, soon)
+	lab.Until(t, soon, "a has the address", func() bool { return a.Has("eth0", virtual) })
+	watch := a.Program("monitor", "ip", "-ts", "monitor", "address")
+	// It watches once it says something.
+	lab.Until(t, soon, "the monitor sees a change", func() bool {
+		a.IP("address add 10.0.9.9/32 dev eth0", "address del 10.0.9.9/32 dev eth0")
+		return strings.Contains(watch.Said(), "10.0.9.9")
+	})
+	mark := heard.Len()
+	if status := m.Stop(); status != 0 {
+		t.Errorf("ended with status %d", status)
+	}
+	zero := heard.Advert(mark, soon, "priority 0", func(v *lab.Advert) bool { return v.Src == a.Addr4(0) && v.Priority == 0 })
+	var removed time.Time
+	lab.Until(t, soon, "the address is removed", func() bool {
+		for line := range strings.SplitSeq(watch.Said(), "\n") {
+			stamp, text, _ := strings.Cut(strings.TrimPrefix(line, "["), "] ")
+			if strings.Contains(text, "Deleted") && strings.Contains(text, "10.0.1.1") {
+				at, err := time.ParseInLocation("2006-01-02T15:04:05.000000", stamp, time.Local)
+				if err != nil {
+					t.Fatal(err)
+				}
+				removed = at
+				return true
+			}
+		}
+		return false
+	})
+	if !zero.At.Before(removed) {
+		t.Errorf("the address was removed at %v, priority 0 was sent at %v", removed, zero.At)
+	}
+	if m.State("VI_1") != lab.Stop {
+		t.Errorf("the last state told is %q", m.State("VI_1"))
+	}
+	if a.Has("eth0", virtual) {
+		t.Error("the address is still there")
+	}
+	s.Wait("VI_1", lab.Master, soon)
+}
+
+func TestReloadKeepsTheBeat(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	w := l.Wire()
+	a, b := l.Router("a", w), l.Router("b", w)
+	heard := w.Capture()
+	m := a.Start(lab.Vigild, solo(200, "0.1", ""))
+	m.Wait("VI_1", lab.Master, soon)
+	s := b.Start(lab.Keepalived, solo(100, "0.1", ""))
+	s.Wait("VI_1", lab.Backup, soon)
+	beats(t, heard, a.Addr4(0), 3)
+	mark := heard.Len()
+	workers := []int{rolePID(m, "vrrp"), rolePID(m, "observe")}
+	second := strings.NewReplacer("VI_1", "VI_2", "virtual_router_id 7", "virtual_router_id 8", "10.0.1.1", "10.0.1.2").
+		Replace(solo(200, "0.1", ""))
+	for _, text := range []string{solo(200, "0.1", ""), solo(200, "0.1", "") + second, solo(200, "0.1", "")} {
+		was := loads(t, m)
+		m.Rewrite(text)
+		lab.Until(t, soon, "the configuration is loaded", func() bool { return loads(t, m) > was })
+		beats(t, heard, a.Addr4(0), 10)
+	}
+	gap, n := longestGap(heard, mark, a.Addr4(0))
+	if n < 30 || gap > 300*time.Millisecond {
+		t.Errorf("longest gap between %d adverts is %v, the peer waits 300 ms at least", n, gap)
+	}
+	announced := heard.Pick(func(f *lab.Frame) bool { return f.Index > mark && f.Announced() == virtual })
+	if len(announced) > 0 {
+		t.Errorf("%d announcements of an address that never moved", len(announced))
+	}
+	for i, c := range s.Changes() {
+		if c.Name == "VI_1" && c.State != lab.Backup {
+			t.Errorf("change %d of the peer: %+v", i, c)
+		}
+	}
+	if now := []int{rolePID(m, "vrrp"), rolePID(m, "observe")}; !slices.Equal(now, workers) {
+		t.Errorf("other processes: %v, before %v", now, workers)
+	}
+}
+
+// loads is how many configurations came into force.
+func loads(t *testing.T, d *lab.Daemon) int {
+	t.Helper()
+	return strings.Count(d.Said(), `"msg":"config.loaded"`)
+}
+
+func TestBadFileChangesNothing(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	w := l.Wire()
+	a := l.Router("a", w)
+	heard := w.Capture()
+	m := a.Start(lab.Vigild, solo(200, "0.1", ""))
+	m.Wait("VI_1", lab.Master, soon)
+	beats(t, heard, a.Addr4(0), 3)
+	mark := heard.Len()
+	// The head of the lab and this text make a file whose last block lacks its id.
+	m.Rewrite(solo(200, "0.1", "") + "vrrp_instance VI_2 {\n    interface eth0\n    virtual_ipaddress { 10.0.1.9 }\n}\n")
+	text, err := os.ReadFile(m.Conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, _ := strings.Cut(string(text), "vrrp_instance VI_2")
+	place := fmt.Sprintf("%s:%d:1:", m.Conf, strings.Count(before, "\n")+1)
+	lab.Until(t, soon, "the refusal with "+place, func() bool {
+		for line := range strings.SplitSeq(m.Said(), "\n") {
+			if strings.Contains(line, "config.rejected") && strings.Contains(line, place) && strings.Contains(line, "virtual_router_id") {
+				return true
+			}
+		}
+		return false
+	})
+	beats(t, heard, a.Addr4(0), 5)
+	if gap, n := longestGap(heard, mark, a.Addr4(0)); gap > 300*time.Millisecond {
+		t.Errorf("longest gap between %d adverts is %v", n, gap)
+	}
+	if !a.Has("eth0", virtual) || a.Has("eth0", netip.MustParseAddr("10.0.1.9")) || loads(t, m) != 1 {
+		t.Error("something changed")
+	}
+	if m.State("VI_1") != lab.Master {
+		t.Errorf("state %s", m.State("VI_1"))
+	}
+	// And the way back to a good file is open.
+	m.Rewrite(solo(200, "0.1", ""))
+	lab.Until(t, soon, "a good file is loaded", func() bool { return loads(t, m) == 2 })
+}
+
+func TestSecondCopyIsRefused(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	a := l.Router("a", l.Wire())
+	m := a.Start(lab.Vigild, solo(200, "0.2", ""))
+	m.Wait("VI_1", lab.Master, soon)
+	pid := strings.TrimSuffix(m.Socket, ".sock") + ".pid"
+	if text, err := os.ReadFile(pid); err != nil || strings.TrimSpace(string(text)) == "" {
+		t.Fatalf("pid file: %q, %v", text, err)
+	}
+	out, err := a.Try(lab.Binary(t, "vigild"), "-n", "-l", "-f", m.Conf, "-p", pid, "-r", pid+"x", "--control-socket", pid+".sock")
+	if err == nil || !strings.Contains(out, "already running") {
+		t.Errorf("a second copy said %q, %v", out, err)
+	}
+	if m.State("VI_1") != lab.Master || m.Stop() != 0 {
+		t.Error("the first copy suffered")
+	}
+	if left, err := filepath.Glob(strings.TrimSuffix(pid, ".pid") + "*.pid"); err != nil || len(left) > 0 {
+		t.Errorf("pid files left: %v, %v", left, err)
+	}
+	if _, err := os.Stat(m.Socket); err == nil {
+		t.Error("the control socket is left")
+	}
+}
