@@ -48,6 +48,8 @@ const (
 	RuleBadCommand        = "bad_command"
 	RuleUnknownUser       = "unknown_user"
 	RuleScriptSecurity    = "script_security"
+	RuleBadKey            = "bad_key"
+	RuleKeyPermissions    = "key_permissions"
 	RuleUnusedAddressLine = "unused_address_line"
 )
 
@@ -58,6 +60,8 @@ type builder struct {
 	index index
 	found []syntax.Problem
 	drop  map[*syntax.Node]bool
+	// instead is what stands in the consolidated text in place of a statement.
+	instead map[*syntax.Node]*syntax.Node
 	path  string // of the block being read
 
 	g      globals
@@ -93,15 +97,16 @@ func (o opt[T]) or(otherwise T) T {
 	return otherwise
 }
 
-func build(tree *syntax.Tree, e Environment) (*Config, []syntax.Problem, map[*syntax.Node]bool) {
+func build(tree *syntax.Tree, e Environment) *builder {
 	b := &builder{
 		c: &Config{Files: tree.Files}, e: e, index: newIndex(Keywords), drop: map[*syntax.Node]bool{},
+		instead: map[*syntax.Node]*syntax.Node{},
 		noted: map[string]bool{}, bfds: map[string]bool{}, names: map[string]map[string]syntax.Pos{},
 	}
 	b.defaults()
 	b.c.canonical = b.statements(tree.Nodes, "")
 	b.finish()
-	return b.c, b.found, b.drop
+	return b
 }
 
 func (b *builder) defaults() {

@@ -233,27 +233,27 @@ type TrackGroup struct {
 // text: what every role of vigild parses with Parse, so that all see the same.
 func Load(pattern string, o syntax.Options, e Environment) (*Config, []byte, []syntax.Problem) {
 	tree, found := syntax.Load(pattern, o)
-	c, more, drop := build(tree, e)
-	found = sorted(append(found, more...), tree.Files)
-	text := syntax.Consolidate(&syntax.Tree{Nodes: prune(tree.Nodes, drop), Files: tree.Files})
-	c.seal(text, found)
-	return c, text, found
+	b := build(tree, e)
+	found = sorted(append(found, b.found...), tree.Files)
+	text := syntax.Consolidate(&syntax.Tree{Nodes: b.prune(tree.Nodes), Files: tree.Files})
+	b.c.seal(text, found)
+	return b.c, text, found
 }
 
 // Parse reads the consolidated text that Load gave. A worker passes an Environment with nothing but the host name: what
 // this machine refuses has been taken out, and what it may look at differs from what the parent may.
 func Parse(text []byte, e Environment) (*Config, []syntax.Problem) {
 	tree, found := syntax.Parse("consolidated", text, syntax.Options{})
-	c, more, _ := build(tree, e)
-	found = sorted(append(found, more...), tree.Files)
-	c.seal(text, found)
-	return c, found
+	b := build(tree, e)
+	found = sorted(append(found, b.found...), tree.Files)
+	b.c.seal(text, found)
+	return b.c, found
 }
 
 // Build makes a configuration of a tree.
 func Build(tree *syntax.Tree, e Environment) (*Config, []syntax.Problem) {
-	c, found, _ := build(tree, e)
-	return c, sorted(found, tree.Files)
+	b := build(tree, e)
+	return b.c, sorted(b.found, tree.Files)
 }
 
 // sorted puts problems in the order of the files, those without a place first.
@@ -280,19 +280,23 @@ func (c *Config) seal(text []byte, found []syntax.Problem) {
 	}
 }
 
-// prune gives the statements without those that were found useless on this machine.
-func prune(nodes []*syntax.Node, drop map[*syntax.Node]bool) []*syntax.Node {
-	if len(drop) == 0 {
+// prune gives the statements without those that were found useless on this machine, and with what only this machine
+// knows in place of where it stands.
+func (b *builder) prune(nodes []*syntax.Node) []*syntax.Node {
+	if len(b.drop)+len(b.instead) == 0 {
 		return nodes
 	}
 	out := make([]*syntax.Node, 0, len(nodes))
 	for _, n := range nodes {
-		if drop[n] {
+		if b.drop[n] {
 			continue
 		}
 		if len(n.Children) > 0 {
 			copied := *n
-			copied.Children = prune(n.Children, drop)
+		if other := b.instead[n]; other != nil {
+			n = other
+		}
+			copied.Children = b.prune(n.Children)
 			n = &copied
 		}
 		out = append(out, n)

@@ -54,6 +54,15 @@ func testEnvironment(test bool) Environment {
 			}
 			return ScriptState{}
 		},
+		Secret: func(path string) (Secret, error) {
+			switch path {
+			case "/etc/keepalived/key":
+				return Secret{Text: "hex:" + strings.Repeat("5A", 32)}, nil
+			case "/etc/keepalived/phrase":
+				return Secret{Text: strings.Repeat("a b ", 16), Insecure: path + " may be used by others than its owner, mode 0644"}, nil
+			}
+			return Secret{}, fmt.Errorf("open %s: no such file or directory", path)
+		},
 	}
 }
 
@@ -179,7 +188,7 @@ func sameMeaning(t *testing.T, c *Config, text []byte) {
 		t.Errorf("printed again:\n%s\nwant\n%s", twice, printed)
 	}
 	e := testEnvironment(true)
-	e.Script, e.Interface = nil, nil // a worker looks at nothing
+	e.Script, e.Interface, e.Secret = nil, nil, nil // a worker looks at nothing
 	worker, _ := Parse(text, e)
 	if !reflect.DeepEqual(worker.VRRP, c.VRRP) || !reflect.DeepEqual(worker.Notify, c.Notify) {
 		t.Errorf("a worker understands\n%s\nwant\n%s", describe(worker), describe(c))

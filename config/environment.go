@@ -35,6 +35,8 @@ type Environment struct {
 	Account func(name, group string) (Account, error)
 	// Script looks at a program that an account is to run.
 	Script func(program string, a Account) ScriptState
+	// Secret reads a file that holds a key.
+	Secret func(path string) (Secret, error)
 }
 
 // Interface is what matters of a network interface.
@@ -62,6 +64,13 @@ type ScriptState struct {
 	Path string
 }
 
+// Secret is what a file with a key holds.
+type Secret struct {
+	Text string
+	// Insecure says who else may read it, or is empty.
+	Insecure string
+}
+
 // DefaultScriptUser runs scripts when script_user is not set and the account exists (compat).
 const DefaultScriptUser = "keepalived_script"
 
@@ -71,7 +80,7 @@ func Machine(test bool) Environment {
 	if err != nil {
 		name = "localhost"
 	}
-	return Environment{Hostname: name, Test: test, Interface: machineInterface, Account: machineAccount, Script: machineScript}
+	return Environment{Hostname: name, Test: test, Interface: machineInterface, Account: machineAccount, Script: machineScript, Secret: machineSecret}
 }
 
 // Worker is the environment in which a worker reads what the parent has checked: nothing but the name of the machine.
@@ -310,4 +319,29 @@ func (b *builder) runnable(s *notify.Script, n *syntax.Node, what string) string
 		return "shell"
 	}
 	return "direct"
+}
+
+// secretMost is how long a file with a key may be, in bytes.
+const secretMost = 4096
+
+// machineSecret reads a file with a key; the newline at its end is not part of it.
+func machineSecret(path string) (Secret, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return Secret{}, err
+	case !info.Mode().IsRegular():
+		return Secret{}, fmt.Errorf("%s is not a regular file", path)
+	case info.Size() > secretMost:
+		return Secret{}, fmt.Errorf("%s is longer than %d bytes", path, secretMost)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Secret{}, err
+	}
+	s := Secret{Text: strings.TrimRight(string(text), "\r\n")}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		s.Insecure = fmt.Sprintf("%s may be used by others than its owner, mode %04o", path, mode)
+	}
+	return s, nil
 }

@@ -381,33 +381,6 @@ func (b *builder) finishInterface(d *draft) bool {
 	return true
 }
 
-func (b *builder) finishAuth(d *draft) {
-	s := &d.s
-	if !d.authType.set {
-		if d.authPass.set {
-			b.note(d.authPass.pos, RuleIncompatible, "a password without auth_type has no effect", "auth_type PASS")
-		}
-		return
-	}
-	why := ""
-	switch {
-	case s.Version == 3:
-		why = "version 3 has no authentication"
-	case s.Strict:
-		why = "strict_mode does not allow authentication"
-	case !d.authPass.set || d.authPass.v == "":
-		why = "there is no auth_pass"
-	case d.authType.v == vrrp.AuthAH && s.Family == 6:
-		why = "AH is for IPv4 alone"
-	}
-	if why != "" {
-		b.warn(d.authType.pos, RuleIncompatible, why+"; authentication is off", "")
-		return
-	}
-	s.Auth = d.authType.v
-	copy(s.AuthPass[:], d.authPass.v)
-}
-
 // finishGarp settles announcements: the instance's word, else the global one, else the default.
 func (b *builder) finishGarp(d *draft) {
 	s := &d.s
@@ -587,6 +560,7 @@ func (b *builder) finishTracked() {
 	}
 	for _, d := range b.processes {
 		b.c.VRRP.Processes = append(b.c.VRRP.Processes, d.s)
+		b.c.Processes = append(b.c.Processes, d.t)
 		if d.used {
 			b.c.Track.Processes = append(b.c.Track.Processes, d.t)
 		}

@@ -170,13 +170,14 @@ func FuzzBuild(f *testing.F) {
 			return
 		}
 		tree, found := syntax.Parse("t", []byte(text), syntax.Options{Limits: syntax.Limits{Lines: 200}})
-		c, more, drop := build(tree, testEnvironment(true))
-		for _, p := range append(found, more...) {
+		b := build(tree, testEnvironment(true))
+		c := b.c
+		for _, p := range append(found, b.found...) {
 			if p.Class == syntax.Fatal || p.Rule == syntax.RuleUnmatchedQuote {
 				return // nobody runs this
 			}
 		}
-		text = string(syntax.Consolidate(&syntax.Tree{Nodes: prune(tree.Nodes, drop), Files: tree.Files}))
+		text = string(syntax.Consolidate(&syntax.Tree{Nodes: b.prune(tree.Nodes), Files: tree.Files}))
 		c.seal([]byte(text), nil)
 		c.Rows(RowsOf{})
 		sameMeaning(t, c, []byte(text))

@@ -4,8 +4,10 @@
 package config
 
 import (
+	"encoding/hex"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/vrrp"
+	"github.com/vigild/vigild/engine/vrrp/auth"
 )
 
 // draft is a vrrp_instance as far as it has been read. What is not in s yet depends on what may come later.
@@ -39,6 +42,7 @@ type draft struct {
 	source, dest                                       opt[netip.Addr]
 	authType                                           opt[vrrp.Auth]
 	authPass                                           opt[string]
+	hmac                                               *hmacDraft
 	addresses, excluded                                []addressLine
 	tracks                                             []trackLine
 	peers                                              []peerLine
@@ -97,7 +101,7 @@ var instanceKeywords = []Keyword{
 		inert("a MASTER that ran late hears the other and gives way by itself"),
 	old("thread_timer_expired", "timer_expired_backup", "[1..254]", readTimerExpired),
 	row("authentication", "{ ... }", "", 'A', "A password in adverts of version 2; RFC 3768 has abolished it.", readPlainBlock),
-	row("auth_hmac", "{ ... }", "", 'C', "Signs adverts with HMAC-SHA-256.", readPlainBlock).inert("signed adverts are not spoken by this version"),
+	row("auth_hmac", "{ ... }", "", 'C', "Signs adverts with HMAC-SHA-256, of either version; it takes the place of authentication.", readHMAC),
 	row("accept", "", "on, off with strict_mode", 'B', "Accepts packets to the addresses.", instMark(true, func(d *draft) *opt[bool] { return &d.accept })),
 	row("no_accept", "", "", 'C', "Drops packets to the addresses unless this router owns them.", instMark(false, func(d *draft) *opt[bool] { return &d.accept })),
 	row("strict_mode", yesNo, "that of vrrp_strict", 'B', "Holds the instance to the letter of the RFC.", instBool(func(d *draft) *opt[bool] { return &d.strict })),
@@ -157,11 +161,20 @@ var authKeywords = []Keyword{
 }
 
 var hmacKeywords = []Keyword{
-	row("key", "ID VALUE", "", 'C', "A key and its number.", kept),
-	row("active_key", "ID", "", 'C', "The key that adverts are signed with.", number(1, 255, func(*builder, int64) {})),
-	row("time_window", "SECONDS", "three advert intervals", 'C', "How far the clocks may be apart.", number(1, 300, func(*builder, int64) {})),
-	row("anti_replay", "time|monotonic", "time", 'C', "How an old advert is told from a new one.", oneOf([]string{"time", "monotonic"}, func(*builder, string) {})),
-	row("mode", "enforce|permissive|receive-only", "enforce", 'C', "Whether unsigned adverts count and whether ours are signed.", oneOf([]string{"enforce", "permissive", "receive-only"}, func(*builder, string) {})),
+	row("key", "1..255 STRING|hex:DIGITS|file:PATH", "", 'C', "A key of 32 to 64 bytes and its number; adverts signed with any of them count.", readKey),
+	row("active_key", "1..255", "", 'C', "The key that adverts are signed with.", number(1, 255, func(b *builder, v int64) { b.inst.hmac.s.Active = uint8(v) })),
+	row("time_window", "1..300", "three advert intervals, at least 5", 'C', "How many seconds the clocks may be apart.", number(1, 300, func(b *builder, v int64) { b.inst.hmac.s.Window = time.Duration(v) * second })),
+	row("anti_replay", "time|monotonic", "time", 'C', "How an old advert is told from a new one: by the clock, or only by a number that grows.", oneOf([]string{"time", "monotonic"}, func(b *builder, s string) { b.inst.hmac.s.Monotonic = s == "monotonic" })),
+	row("mode", "enforce|permissive|receive-only", "enforce", 'C', "Whether unsigned adverts count (not with enforce), and whether ours are signed (not with receive-only).", oneOf(hmacModes, func(b *builder, s string) { b.inst.hmac.s.Mode = auth.Mode(slices.Index(hmacModes, s)) })),
+}
+
+// hmacModes are in the order of auth.Mode.
+var hmacModes = []string{"enforce", "permissive", "receive-only"}
+
+// hmacDraft is an auth_hmac block as far as it has been read.
+type hmacDraft struct {
+	s   auth.Settings
+	pos syntax.Pos
 }
 
 func readInstance(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
@@ -265,6 +278,138 @@ func readAuthPass(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	}
 	b.inst.authPass = opt[string]{word, true, n.ArgPos(0)}
 	return same(k, n, word)
+}
+
+// readHMAC reads auth_hmac.
+func readHMAC(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	if b.inst.hmac != nil {
+		b.warn(n.Pos, RuleDuplicateKeyword, "auth_hmac stands in the instance already; this one is ignored", "")
+		return nil
+	}
+	b.inst.hmac = &hmacDraft{pos: n.Pos}
+	return readPlainBlock(b, k, n)
+}
+
+// readKey reads one key of auth_hmac. The roles that get the consolidated text cannot read files, so that has the key
+// itself; the print has what was written.
+func readKey(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	if len(n.Args) < 2 {
+		b.err(n.Pos, RuleMissingValue, "'key' needs a number and the key", k.Name+" "+k.Form)
+		return nil
+	}
+	b.extra(n, 2)
+	id, ok := b.integer(n.Args[0].Text, n.ArgPos(0), 1, 255)
+	if !ok {
+		return nil
+	}
+	at, text := n.ArgPos(1), n.Args[1].Text
+	path, inFile := strings.CutPrefix(text, "file:")
+	if inFile {
+		if text, ok = b.secret(path, at); !ok {
+			b.drop[n] = true
+			return nil
+		}
+	}
+	secret := []byte(text)
+	if digits, isHex := strings.CutPrefix(text, "hex:"); isHex {
+		var err error
+		if secret, err = hex.DecodeString(digits); err != nil {
+			b.err(at, RuleBadKey, "what follows 'hex:' is not pairs of hexadecimal digits; the key is ignored", "")
+			return nil
+		}
+	}
+	if len(secret) < auth.SecretLeast || len(secret) > auth.SecretMost {
+		b.err(at, RuleBadKey, "a key has 32 to 64 bytes and this one "+strconv.Itoa(len(secret))+"; it is ignored", "openssl rand -hex 32 makes one, to be written after hex:")
+		return nil
+	}
+	h := b.inst.hmac
+	if slices.ContainsFunc(h.s.Keys, func(other auth.Key) bool { return other.ID == uint8(id) }) {
+		b.err(n.ArgPos(0), RuleDuplicateName, "key "+strconv.FormatInt(id, 10)+" exists already; this one is ignored", "")
+		return nil
+	}
+	h.s.Keys = append(h.s.Keys, auth.Key{ID: uint8(id), Secret: secret})
+	number := strconv.FormatInt(id, 10)
+	if inFile {
+		b.instead[n] = same(k, n, number, "hex:"+hex.EncodeToString(secret))
+	}
+	return same(k, n, number, n.Args[1].Text)
+}
+
+// secret reads a key from a file.
+func (b *builder) secret(path string, at syntax.Pos) (string, bool) {
+	if b.e.Secret == nil {
+		b.err(at, RuleBadKey, "keys cannot be read from files here; it is ignored", "")
+		return "", false
+	}
+	s, err := b.e.Secret(path)
+	if err != nil {
+		b.err(at, RuleBadKey, "the key cannot be read: "+err.Error()+"; it is ignored", "")
+		return "", false
+	}
+	if s.Insecure != "" {
+		b.warn(at, RuleKeyPermissions, s.Insecure, "chmod 600 "+path)
+	}
+	return s.Text, true
+}
+
+// finishAuth settles authentication and auth_hmac, of which only one can be. compat: auth_hmac wins.
+func (b *builder) finishAuth(d *draft) {
+	s := &d.s
+	if d.hmac != nil {
+		b.finishHMAC(d)
+	}
+	if !d.authType.set {
+		if d.authPass.set {
+			b.note(d.authPass.pos, RuleIncompatible, "a password without auth_type has no effect", "auth_type PASS")
+		}
+		return
+	}
+	why := ""
+	switch {
+	case s.Version == 3:
+		why = "version 3 has no authentication"
+	case s.Strict:
+		why = "strict_mode does not allow authentication"
+	case !d.authPass.set || d.authPass.v == "":
+		why = "there is no auth_pass"
+	case d.authType.v == vrrp.AuthAH && s.Family == 6:
+		why = "AH is for IPv4 alone"
+	case d.hmac != nil:
+		why = "auth_hmac takes its place"
+	}
+	if why != "" {
+		b.warn(d.authType.pos, RuleIncompatible, why+"; authentication is off", "")
+		return
+	}
+	s.Auth = d.authType.v
+	copy(s.AuthPass[:], d.authPass.v)
+	if s.Auth == vrrp.AuthAH && s.State == event.Master && !s.Owner() {
+		// compat: its sequence begins at 1, and its peers have heard higher ones.
+		b.note(d.authType.pos, RuleIncompatible, "AH does not go with the state MASTER; BACKUP is used", "state BACKUP")
+		s.State = event.Backup
+	}
+}
+
+// finishHMAC settles auth_hmac. Who asked for signatures must not run without them, so what keeps them from being made
+// is fatal.
+func (b *builder) finishHMAC(d *draft) {
+	h := d.hmac
+	active := slices.ContainsFunc(h.s.Keys, func(k auth.Key) bool { return k.ID == h.s.Active })
+	switch {
+	case h.s.Active == 0:
+		b.fatal(h.pos, RuleMissingValue, "auth_hmac has no active_key", "active_key 1..255")
+	case !active:
+		b.fatal(h.pos, RuleBadKey, "auth_hmac has no key "+strconv.Itoa(int(h.s.Active))+", which is its active_key", "")
+	}
+	if d.s.Strict && h.s.Mode != auth.Enforce {
+		b.warn(h.pos, RuleStrict, "strict_mode does not go with mode "+hmacModes[h.s.Mode]+" of auth_hmac; enforce is used", "mode enforce")
+		h.s.Mode = auth.Enforce
+	}
+	if h.s.Window == 0 {
+		whole := (3*d.s.AdvertInterval + second - 1) / second * second
+		h.s.Window = clamp(whole, 5*second, 300*second)
+	}
+	d.s.AuthHMAC = &h.s
 }
 
 // readVMAC takes the words of use_vmac and use_ipvlan as far as they say which interface.
