@@ -34,6 +34,8 @@ type Config struct {
 	Groups    []Group
 	// Scripts are all vrrp_script blocks, also those that nothing tracks.
 	Scripts []Script
+	// Processes run parallel to VRRP.Processes, also those that nothing tracks.
+	Processes []track.ProcessSettings
 	// TrackGroups are the track_group blocks: instances that follow static addresses.
 	TrackGroups []TrackGroup
 	// Rest is what is kept as text for parts of vigild that read it themselves: virtual servers, BFD sessions.
@@ -291,11 +293,11 @@ func (b *builder) prune(nodes []*syntax.Node) []*syntax.Node {
 		if b.drop[n] {
 			continue
 		}
-		if len(n.Children) > 0 {
-			copied := *n
 		if other := b.instead[n]; other != nil {
 			n = other
 		}
+		if len(n.Children) > 0 {
+			copied := *n
 			copied.Children = b.prune(n.Children)
 			n = &copied
 		}

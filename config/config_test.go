@@ -325,7 +325,7 @@ func TestRows(t *testing.T) {
 			t.Errorf("%d parts in row %+v", set, r)
 		}
 	}
-	want := map[string]int{"Global": 1, "Instance": 3, "Address": 9, "Group": 1, "Script": 2, "Track": 8, "Interface": 4, "Route": 11}
+	want := map[string]int{"Global": 1, "Instance": 3, "Address": 9, "Group": 1, "Script": 2, "Track": 8, "Interface": 4, "Route": 11, "File": 1, "Process": 1}
 	if !reflect.DeepEqual(count, want) {
 		t.Errorf("rows %v, want %v", count, want)
 	}

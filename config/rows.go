@@ -10,6 +10,7 @@ import (
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/notify"
+	"github.com/vigild/vigild/engine/track"
 	"github.com/vigild/vigild/engine/vrrp"
 )
 
@@ -42,6 +43,8 @@ func (c *Config) Rows(of RowsOf) []event.Row {
 	for i := range c.Scripts {
 		r.script(i)
 	}
+	r.files()
+	r.processes()
 	for _, name := range r.interfaces {
 		r.add(event.Row{Interface: &event.InterfaceRow{Name: name, IfIndex: of.Index(name)}})
 	}
@@ -176,6 +179,42 @@ func (r *rowWriter) script(i int) {
 		}
 	}
 	r.add(event.Row{Script: row})
+}
+
+// files are the files that somebody follows. compat: the others are forgotten when the configuration is read.
+func (r *rowWriter) files() {
+	for i := range r.c.VRRP.Files {
+		s := &r.c.VRRP.Files[i]
+		if slices.ContainsFunc(r.c.Track.Files, func(t track.FileSettings) bool { return t.Name == s.Name }) {
+			r.add(event.Row{File: &event.FileRow{
+				Subject: event.Subject{Kind: event.SubjectFile, Name: s.Name}, Index: i + 1, Path: s.Path, Weight: s.Weight, Reverse: s.Reverse,
+			}})
+		}
+	}
+}
+
+func (r *rowWriter) processes() {
+	for i := range r.c.VRRP.Processes {
+		s, t := &r.c.VRRP.Processes[i], &r.c.Processes[i]
+		match := ""
+		switch t.Match {
+		case track.ParamsIgnored:
+		case track.ParamsExact:
+			match = "exact"
+		case track.ParamsPartial:
+			match = "partial"
+		case track.ParamsInitial:
+			match = "initial"
+		}
+		r.add(event.Row{Process: &event.ProcessRow{
+			Subject: event.Subject{Kind: event.SubjectProcess, Name: s.Name}, Index: i + 1,
+			Command: t.Command, Params: strings.Join(t.Params, " "), Match: match,
+			// compat: who compares parameters compares the whole command.
+			FullCommand: t.Full || t.Match != track.ParamsIgnored,
+			Weight:      s.Weight, Reverse: s.Reverse, Quorum: s.Quorum, QuorumMax: s.QuorumMax,
+			ForkDelay: s.ForkDelay, TerminateDelay: s.TerminateDelay,
+		}})
+	}
 }
 
 // line writes a script as one line, empty when there is none. compat: also when its program was not there.

@@ -340,7 +340,7 @@ func readProcess(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 		return nil
 	}
 	b.extra(n, 1)
-	d := &processDraft{s: vrrp.ProcessSettings{Name: name, Quorum: 1, QuorumMax: math.MaxInt32}, t: track.ProcessSettings{Name: name}, node: n}
+	d := &processDraft{s: vrrp.ProcessSettings{Name: name, Quorum: 1, QuorumMax: -1}, t: track.ProcessSettings{Name: name}, node: n}
 	b.proc = d
 	children := b.statements(n.Children, k.Path())
 	b.proc = nil

@@ -101,3 +101,18 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+// Names are told apart by their case, so a sentence that begins with one keeps it.
+func TestNamesKeepTheirCase(t *testing.T) {
+	kinds := []event.Kind{
+		event.VRRPState, event.VRRPAdvertRejected, event.VRRPPriority, event.VRRPConflict, event.VRRPNearMiss,
+		event.AddressAdded, event.AddressRemoved, event.AddressLost, event.AnnounceSent, event.ExecDone,
+	}
+	for _, kind := range kinds {
+		e := event.Event{Kind: kind, From: event.Backup, To: event.Master, Reason: event.MasterDownTimer}
+		e.Subject = event.Subject{Kind: event.SubjectInstance, Name: "m2"}
+		if s := Sentence(&e); !strings.Contains(s, "m2") || strings.Contains(s, "M2") {
+			t.Errorf("%s: %s", kind, s)
+		}
+	}
+}

@@ -297,15 +297,30 @@ func TestScriptsAndObjects(t *testing.T) {
 		p.stamp(event.Event{Kind: event.ExecDone, Subject: script, Took: 30 * time.Millisecond}),
 		p.stamp(event.Event{Kind: event.TrackChanged, Subject: script, To: event.Up}),
 		p.stamp(event.Event{Kind: event.ExecDone, Subject: script, Reason: event.FailTimeout, Took: 3 * time.Second}),
-		p.stamp(event.Event{Kind: event.InterfaceChanged, Subject: event.Subject{Kind: event.SubjectInterface, Name: "eth1"}, To: event.Down}),
+		p.stamp(event.Event{Kind: event.InterfaceChanged, Subject: event.Subject{Kind: event.SubjectInterface, Name: "eth1"}, To: event.Down, Count: 77}),
 	}
 	v := fold(stream).View()
 	s := v.Script("chk")
 	if s.State != event.Up || s.Runs != 2 || s.Failures != [4]uint64{0, 0, 1, 0} || s.Took.Counts[3] != 1 || s.Took.Counts[9] != 1 {
 		t.Errorf("script: %+v", s)
 	}
-	if v.Objects[0].State != event.Down || v.Interfaces[0].Up {
+	if v.Objects[0].State != event.Down || v.Interfaces[0].Up || v.Interfaces[0].IfIndex != 77 {
 		t.Errorf("eth1: %+v, %+v", v.Objects[0], v.Interfaces[0])
+	}
+}
+
+// Files and processes are in the picture as they are configured, until they no longer are.
+func TestRowsOfFilesAndProcesses(t *testing.T) {
+	l := New()
+	file := event.FileRow{Subject: event.Subject{Kind: event.SubjectFile, Name: "f"}, Path: "/x"}
+	process := event.ProcessRow{Subject: event.Subject{Kind: event.SubjectProcess, Name: "p"}, Command: "y"}
+	l.Rows([]event.Row{{File: &file}, {Process: &process}})
+	if v := l.View(); len(v.Files) != 1 || v.Files[0].Path != "/x" || len(v.Processes) != 1 || v.Processes[0].Command != "y" || v.Object(file.Subject) != nil {
+		t.Errorf("files %v, processes %v", v.Files, v.Processes)
+	}
+	l.Rows([]event.Row{{File: &file}, {Track: &event.TrackRow{Object: file.Subject}}})
+	if v := l.View(); len(v.Files) != 1 || len(v.Processes) != 0 || v.Object(file.Subject) == nil {
+		t.Errorf("files %v, processes %v", v.Files, v.Processes)
 	}
 }
 
