@@ -147,8 +147,8 @@ func TestProcessesOfThisMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.wait(t, "a process that was started", count(1))
-	child.Stop(0)
 	n := len(d.all())
+	child.Stop(0)
 	d.wait(t, "a process that ended", func(r Report) bool { return len(d.all()) > n && count(0)(r) })
 }
 
