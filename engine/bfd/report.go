@@ -67,6 +67,15 @@ func (t *Table) Snapshot(now event.Instant, out *Output) {
 	t.now = max(t.now, now)
 }
 
+// Settings returns the settings of a session, nil if there is none (any more).
+// They are not to be changed and valid until the next Step.
+func (t *Table) Settings(id int) *Settings {
+	if s := t.session(id); s != nil {
+		return &s.set
+	}
+	return nil
+}
+
 func (t *Table) session(id int) *session {
 	for _, s := range t.sessions {
 		if s.id == id {

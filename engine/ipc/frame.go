@@ -63,6 +63,7 @@ type Frame struct {
 	Events   []event.Event      `json:"events,omitempty"`
 	Tallies  []event.Tally      `json:"tallies,omitempty"`
 	Router   *event.RouterTally `json:"router,omitempty"`
+	BFD      []event.BFDTally   `json:"bfd,omitempty"`
 	Rows     []event.Row        `json:"rows,omitempty"`
 	Final    bool               `json:"final,omitempty"`
 	Snapshot bool               `json:"snapshot,omitempty"`

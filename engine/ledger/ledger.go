@@ -38,6 +38,8 @@ type Ledger struct {
 	listed   bool // the list of instances handed out is still right
 
 	router carried[event.RouterTally]
+	// bfd are the counters of BFD sessions, by name.
+	bfd map[string]*carried[event.BFDTally]
 }
 
 // SubjectMax is how many subjects that no row describes are remembered until
@@ -50,6 +52,7 @@ func New() *Ledger {
 		transitions: map[event.Transition]int{},
 		instances:   map[string]*instance{},
 		stories:     map[event.Ref]*instance{},
+		bfd:         map[string]*carried[event.BFDTally]{},
 		stale:       true,
 	}
 	for i, t := range event.Transitions() {

@@ -26,6 +26,8 @@ type Memory struct {
 	// Instances run parallel to View.Instances.
 	Instances []InstanceMemory         `json:"instances"`
 	Router    Carry[event.RouterTally] `json:"router"`
+	// BFD runs by name of the session.
+	BFD map[string]Carry[event.BFDTally] `json:"bfd,omitempty"`
 }
 
 // EpochMemory is one life of one producer, and which of its events were folded.
@@ -73,6 +75,12 @@ func (l *Ledger) Save() *Memory {
 	for _, ep := range l.epochs.list {
 		m.Epochs = append(m.Epochs, EpochMemory{ep.id, ep.role, ep.known, ep.order, ep.newest, slices.Clone(ep.window[:])})
 	}
+	for name, c := range l.bfd {
+		if m.BFD == nil {
+			m.BFD = map[string]Carry[event.BFDTally]{}
+		}
+		m.BFD[name] = save(c)
+	}
 	for _, in := range l.order {
 		m.Instances = append(m.Instances, InstanceMemory{
 			At: in.at.at, Order: in.at.order, Seq: in.at.seq, Carry: save(&in.carry),
@@ -108,6 +116,10 @@ func Restore(m *Memory) (*Ledger, error) {
 			return nil, fmt.Errorf("restore a ledger: instance %s counts %d transitions", in.Row.Subject.Name, len(in.Transitions))
 		}
 		l.restoreInstance(in, &m.Instances[i])
+	}
+	for name, c := range m.BFD {
+		carry := c.restore()
+		l.bfd[name] = &carry
 	}
 	l.restoreLists(v)
 	// The lists are those of the sections from here on.

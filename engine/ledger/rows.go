@@ -110,6 +110,8 @@ func (l *Ledger) describe(rows []event.Row) *description {
 			d.files = append(d.files, r.File)
 		case r.Process != nil:
 			d.processes = append(d.processes, r.Process)
+		case r.BFD != nil:
+			l.describeBFD(d, r.BFD)
 		}
 	}
 	for i := range rows {

@@ -75,6 +75,9 @@ func (l *Ledger) object(e *event.Event) {
 		o.State, o.ChangedWall = e.To, e.Wall
 	}
 	o.Value = e.Count
+	if e.Subject.Kind == event.SubjectBFD {
+		l.session(o, e)
+	}
 }
 
 // script finds or makes a script, -1 if there is no room.

@@ -167,8 +167,22 @@ type Object struct {
 	Subject     event.Subject `json:"subject"`
 	State       event.State   `json:"state"`
 	ChangedWall int64         `json:"changed_wall"`
-	// Value is a file's value or the number of processes.
+	// Value is a file's value, the number of processes or the diagnostic of a BFD
+	// session.
 	Value int64 `json:"value"`
+	// BFD is what only a BFD session has.
+	BFD *BFD `json:"bfd,omitempty"`
+}
+
+// BFD is one bfd_instance as it is now.
+type BFD struct {
+	Row event.BFDRow `json:"row"`
+	// Last is the newest change, with its evidence.
+	Last event.Event `json:"last,omitzero"`
+	// Transitions counts by event.BFDTransitions index.
+	Transitions []uint64 `json:"transitions"`
+	// Tally is absolute since the ledger began, carried over worker restarts.
+	Tally event.BFDTally `json:"tally"`
 }
 
 // Worker is one role's process.

@@ -235,6 +235,9 @@ func (ob *Role) hear(f *ipc.Frame) error {
 		if f.Router != nil {
 			ob.ledger.Router(f.Epoch, f.Router)
 		}
+		for i := range f.BFD {
+			ob.ledger.BFD(f.Epoch, &f.BFD[i])
+		}
 		ob.view.Store(ob.ledger.View())
 	case ipc.Rows:
 		ob.rows(f)
