@@ -9,12 +9,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"io"
 	"net"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
 
 	"github.com/vigild/vigild/config"
 	"github.com/vigild/vigild/config/syntax"
@@ -115,9 +116,7 @@ func load(o *cmdline.Options, complain func(syntax.Problem)) (*loaded, error) {
 	if l.observe, err = config.LoadObserve(config.ObserveFrom{File: o.Settings, Environ: environ()}); err != nil {
 		return nil, err
 	}
-	if o.ControlSocket != "" {
-		l.observe.Control.Socket = o.ControlSocket
-	}
+	l.observe.Control.Socket = controlSocket(o, &l.conf.Global, l.observe.Control.Socket)
 	// The command line before keepalived.conf before vigil.yaml.
 	for _, master := range []string{o.SNMPSocket, l.conf.Global.SNMP.Socket} {
 		if master != "" {
@@ -126,6 +125,21 @@ func load(o *cmdline.Options, complain func(syntax.Problem)) (*loaded, error) {
 		}
 	}
 	return l, l.observe.Apply(&l.conf.Notify, l.conf.Global.RouterID)
+}
+
+// defaultSocket is where vigilctl looks for a daemon.
+const defaultSocket = "/run/vigil/control.sock"
+
+// controlSocket is where vigilctl is answered. Where there may be several
+// daemons, each has a socket of its own, named like its pid files.
+func controlSocket(o *cmdline.Options, g *config.Global, set string) string {
+	if o.ControlSocket != "" {
+		return o.ControlSocket
+	}
+	if suffix := daemonSuffix(o, g); set == defaultSocket && suffix != "" {
+		return strings.TrimSuffix(set, ".sock") + suffix + ".sock"
+	}
+	return set
 }
 
 // environ is the environment of the settings. What else begins like them is
@@ -182,7 +196,7 @@ func generation(o *cmdline.Options, l *loaded, started time.Time) (*parent.Gener
 	}
 	g := &parent.Generation{
 		Name: o.File, Image: l.image, Body: body, Track: c.Track,
-		Adverts: map[string]time.Duration{}, Roles: roles(o, c), Launch: c,
+		Adverts: map[string]time.Duration{}, Roles: roles(o, c), StopWait: c.Global.ChildWaitTime, Launch: c,
 		Rows: func(number int) []event.Row {
 			return c.Rows(config.RowsOf{Version: version, Generation: number, Index: interfaceIndex})
 		},

@@ -15,6 +15,7 @@ import (
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/run/parent"
 	"github.com/vigild/vigild/engine/sys/proc"
+	"github.com/vigild/vigild/engine/track"
 )
 
 // The accounts that workers run as: the first that exists. The vrrp role has
@@ -61,7 +62,7 @@ func processes() *parent.Processes {
 	return &parent.Processes{Command: func(r event.Role, g *parent.Generation) (*proc.Command, error) {
 		c := g.Launch.(*config.Config)
 		cmd := &proc.Command{
-			Path: "/proc/self/exe", Args: []string{"vigild", "--role=" + r.String()}, Env: os.Environ(), Dir: "/",
+			Path: "/proc/self/exe", Args: []string{"vigild", "--role=" + r.String()}, Env: track.Environment(), Dir: "/",
 			Stderr: os.Stderr, Credential: credential(r), Confine: true,
 		}
 		name := "vigild"

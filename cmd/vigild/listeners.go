@@ -29,8 +29,9 @@ const (
 	serveControl = "control "
 )
 
-// wanted opens what is new and closes what is gone. After an error all is as
-// it was.
+// wanted returns the listeners that the settings ask for, opened where they
+// are new. What could not be opened is in the error: addresses are not given
+// up for want of a page about them.
 func (l *listeners) wanted(o *config.Observe) (map[string]*os.File, error) {
 	names := make([]string, 0, len(o.Web.Listen)+1)
 	for _, a := range o.Web.Listen {
@@ -39,7 +40,7 @@ func (l *listeners) wanted(o *config.Observe) (map[string]*os.File, error) {
 	if o.Control.Socket != "" {
 		names = append(names, serveControl+o.Control.Socket)
 	}
-	all, fresh := map[string]*os.File{}, map[string]*os.File{}
+	all := map[string]*os.File{}
 	var errs []error
 	for _, name := range names {
 		f := l.open[name]
@@ -49,17 +50,19 @@ func (l *listeners) wanted(o *config.Observe) (map[string]*os.File, error) {
 				errs = append(errs, err)
 				continue
 			}
-			fresh[name] = f
 		}
 		all[name] = f
 	}
-	if err := errors.Join(errs...); err != nil {
-		for _, f := range fresh {
-			f.Close()
+	return all, errors.Join(errs...)
+}
+
+// drop closes what wanted opened for a generation that did not come into force.
+func (l *listeners) drop(all map[string]*os.File) {
+	for name, f := range all {
+		if l.open[name] != f {
+			l.shut(name, f)
 		}
-		return nil, err
 	}
-	return all, nil
 }
 
 // use puts what wanted returned into force.

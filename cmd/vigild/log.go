@@ -4,9 +4,10 @@
 package main
 
 import (
-	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"strconv"
 	"strings"
+
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
 
 	"github.com/vigild/vigild/collector/log"
 	"github.com/vigild/vigild/config"

@@ -5,10 +5,11 @@ package main
 
 import (
 	"fmt"
-	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"io"
 	"os"
 	"strings"
+
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
 
 	"github.com/vigild/vigild/engine/run/parent"
 )

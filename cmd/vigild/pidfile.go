@@ -6,11 +6,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
 
 	"golang.org/x/sys/unix"
 
@@ -69,18 +70,9 @@ func (p *pidFile) remove() {
 // pidPaths are the places of the pid files (compat: beside each other in /run,
 // or in a folder with names of their own when there may be several daemons).
 func pidPaths(o *cmdline.Options, g *config.Global) map[event.Role]string {
-	dir, suffix := runDir, ""
-	namespace := o.Namespace
-	if namespace == "" {
-		namespace = g.NetNamespace
-	}
-	if g.Instance != "" || namespace != "" || g.UsePidDir {
+	dir, suffix := runDir, daemonSuffix(o, g)
+	if suffix != "" || g.UsePidDir {
 		dir = filepath.Join(runDir, "keepalived")
-		for _, part := range []string{namespace, g.Instance} {
-			if part != "" {
-				suffix += "_" + strings.ReplaceAll(part, "/", "_")
-			}
-		}
 	}
 	out := map[event.Role]string{
 		event.RoleParent:  filepath.Join(dir, "keepalived"+suffix+".pid"),
@@ -101,6 +93,21 @@ func pidPaths(o *cmdline.Options, g *config.Global) map[event.Role]string {
 		out[event.RoleObserve] = strings.TrimSuffix(o.PID, ".pid") + "-observe.pid"
 	}
 	return out
+}
+
+// daemonSuffix tells the files of several daemons on one machine apart; it is
+// empty for the only one.
+func daemonSuffix(o *cmdline.Options, g *config.Global) (suffix string) {
+	namespace := o.Namespace
+	if namespace == "" {
+		namespace = g.NetNamespace
+	}
+	for _, part := range []string{namespace, g.Instance} {
+		if part != "" {
+			suffix += "_" + strings.ReplaceAll(part, "/", "_")
+		}
+	}
+	return suffix
 }
 
 // pidFiles are those of the workers, which the parent writes.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"io"
 	"log/slog"
 	"os"
@@ -18,14 +17,18 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
+
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/vigild/vigild/collector/log"
 	"github.com/vigild/vigild/config"
 	"github.com/vigild/vigild/config/syntax"
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/run/parent"
 	"github.com/vigild/vigild/engine/run/role"
+	"github.com/vigild/vigild/engine/sys/proc"
 	"github.com/vigild/vigild/engine/track"
 )
 
@@ -111,10 +114,17 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 	if err != nil {
 		return fail(err)
 	}
+	if d.o.Core {
+		if err := dumpCore(d.o.CorePattern); err != nil {
+			d.complain(err)
+		}
+	}
 	if d.o.DumpConf {
 		d.log.Info("configuration", "text", string(config.Print(c)))
 	}
+	d.script("startup_script", &c.Global.Startup, c.Global.StartupTimeout)
 	status := parent.New(d.options()).Run(g)
+	d.script("shutdown_script", &c.Global.Shutdown, c.Global.ShutdownTimeout)
 	d.log.Info("stopped", "status", status)
 	return status
 }
@@ -178,8 +188,9 @@ func (d *director) generation(l *loaded) (*parent.Generation, error) {
 		return nil, err
 	}
 	if g.Listeners, err = d.listeners.wanted(l.observe); err != nil {
-		return nil, err
+		d.complain(err)
 	}
+	g.Drop = func() { d.listeners.drop(g.Listeners) }
 	g.Apply = func() {
 		d.listeners.use(g.Listeners)
 		d.agentx.Store(&l.observe.SNMP.Master)
@@ -214,6 +225,27 @@ func (d *director) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	d.sink.Close(ctx)
+}
+
+// script runs startup_script or shutdown_script to its end.
+func (d *director) script(keyword string, s *notify.Script, limit time.Duration) {
+	if !s.Set() {
+		return
+	}
+	c := notify.Command{Argv: s.Argv, Env: track.Environment(), User: s.User, Group: s.Group}
+	if r := d.exits.run(context.Background(), c, limit); r.Reason != event.ReasonNone {
+		d.log.Warn("script", "keyword", keyword, "reason", r.Reason.String(), "status", r.Status, "detail", r.Detail)
+	}
+}
+
+// dumpCore lets the processes of vigild leave a core dump when they crash.
+func dumpCore(pattern string) error {
+	err := os.Setenv("GOTRACEBACK", "crash") // for those that are started from here
+	err = errors.Join(err, proc.UnlimitCore())
+	if pattern != "" {
+		err = errors.Join(err, os.WriteFile("/proc/sys/kernel/core_pattern", []byte(pattern), 0))
+	}
+	return err
 }
 
 // tell talks to the service manager, and at the first READY to whoever waits

@@ -79,7 +79,7 @@ func TestConfigTest(t *testing.T) {
 		t.Errorf("a good file: %d, %q", status, complaints)
 	}
 	status, _, complaints := runs("-t", "-f", bad)
-	if status != config.ExitFatal || !strings.Contains(complaints, bad+":3:1: error: ") {
+	if status != config.ExitFaulty || !strings.Contains(complaints, bad+":3:1: error: ") {
 		t.Errorf("a bad file: %d, %q", status, complaints)
 	}
 	if status, _, complaints := runs("-t", "-f", bad+"x"); status != config.ExitFatal || complaints == "" {
@@ -89,7 +89,7 @@ func TestConfigTest(t *testing.T) {
 		t.Errorf("a bad argument: %d, %q", status, complaints)
 	}
 	log := filepath.Join(t.TempDir(), "log")
-	if status, _, complaints := runs("-t"+log, "-f", bad); status != config.ExitFatal || complaints != "" {
+	if status, _, complaints := runs("-t"+log, "-f", bad); status != config.ExitFaulty || complaints != "" {
 		t.Errorf("to a file: %d, %q", status, complaints)
 	}
 	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), bad+":3:1:") {
@@ -311,16 +311,20 @@ func TestListeners(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
-	// One that cannot be opened leaves all as it was.
+	// One that cannot be opened leaves the others.
 	broken := *o
 	broken.Web.Listen = []string{"127.0.0.1:0", "127.0.0.1:no"}
-	if _, err := l.wanted(&broken); err == nil {
-		t.Error("a bad address was listened on")
+	some, err := l.wanted(&broken)
+	if err == nil || len(some) != 2 {
+		t.Errorf("with a bad address: %v, %v", some, err)
 	}
+	l.drop(some)
 	other := &listeners{}
-	if _, err := other.wanted(o); err == nil {
-		t.Error("the socket of one that lives was taken")
+	some, err = other.wanted(o)
+	if err == nil || some[serveControl+o.Control.Socket] != nil {
+		t.Errorf("the socket of one that lives: %v, %v", some, err)
 	}
+	other.drop(some)
 	// A socket that a dead one left is replaced.
 	gone := *o
 	gone.Control.Socket = ""

@@ -119,7 +119,7 @@ func (s *server) hear(f *ipc.Frame) error {
 		id := f.ID
 		s.loop.Tallies(func(ts []event.Tally, r *event.RouterTally) {
 			s.link.Tally(s.epoch, ts, r)
-			s.link.Send(ipc.Frame{Type: ipc.Result, ID: id, Name: "tally"})
+			s.link.Send(ipc.Frame{Type: ipc.Result, ID: id, Name: role.ResultTally})
 		})
 	case ipc.SnapshotPlease:
 		s.loop.Snapshot(func(es []event.Event) {

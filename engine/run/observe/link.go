@@ -40,11 +40,11 @@ func (ob *Role) ask(a *ask) {
 
 // result brings an answer to whoever waits for it.
 func (ob *Role) result(f *ipc.Frame) {
+	if f.Name == role.ResultTally && ob.o.Exits != nil && len(f.Body) > 0 {
+		ob.o.Exits(f.Body)
+	}
 	if a := ob.waiting[f.ID]; a != nil {
 		delete(ob.waiting, f.ID)
-		if ob.o.Exits != nil && len(f.Body) > 0 {
-			ob.o.Exits(f.Body)
-		}
 		close(a.done)
 		return
 	}

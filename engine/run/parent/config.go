@@ -197,6 +197,9 @@ func (p *Loop) reject(why string) {
 	if t.gen != nil {
 		e.Count = int64(t.gen.Number)
 		e.Subject.Name = t.gen.Name
+		if t.gen.Drop != nil {
+			t.gen.Drop()
+		}
 		t.gen.close()
 	}
 	p.publish(&e)

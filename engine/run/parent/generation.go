@@ -35,12 +35,16 @@ type Generation struct {
 	Adverts map[string]time.Duration
 	// Roles are the workers it needs.
 	Roles []event.Role
+	// StopWait is how long the vrrp role may take to give everything up; 0 means
+	// 5 s (compat: child_wait_time).
+	StopWait time.Duration
 	// Launch is for the Launcher.
 	Launch any
 	// Listeners are sockets for the observe role, by name; the parent owns them.
 	Listeners map[string]*os.File
-	// Apply puts the parent's own part into force; nil for none.
-	Apply func()
+	// Apply puts the parent's own part into force, Drop gives it up when the
+	// generation was refused; nil for none.
+	Apply, Drop func()
 
 	image *os.File
 	rows  []event.Row

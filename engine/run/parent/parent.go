@@ -295,7 +295,11 @@ func (p *Loop) shutdown() {
 	p.tell("STOPPING=1")
 	close(p.watch.wanted)
 	p.until(2*proc.Grace, p.watch.ended)
-	p.endWorker(event.RoleVRRP, stopVRRP)
+	wait := stopVRRP
+	if p.gen != nil && p.gen.StopWait > 0 {
+		wait = p.gen.StopWait
+	}
+	p.endWorker(event.RoleVRRP, wait)
 	p.settle()
 	p.endWorker(event.RoleObserve, stopObserve)
 	if p.trying != nil {
@@ -307,7 +311,7 @@ func (p *Loop) shutdown() {
 }
 
 const (
-	// stopVRRP is child_wait_time (compat), stopObserve leaves 2 s for mails,
+	// stopVRRP is the default of child_wait_time (compat), stopObserve leaves 2 s for mails,
 	// webhooks and traces, stopPrograms is what a STOP script may take (compat).
 	stopVRRP     = 5 * time.Second
 	stopObserve  = 3 * time.Second

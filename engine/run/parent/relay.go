@@ -9,6 +9,7 @@ import (
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ipc"
+	"github.com/vigild/vigild/engine/run/role"
 )
 
 // relay spreads a worker's events. The observe role's own go to everybody but
@@ -80,7 +81,7 @@ func (p *Loop) pleaseVRRP(from *worker, f *ipc.Frame) {
 		return
 	}
 	if f.Type == ipc.TallyPlease {
-		from.run.Link.Send(ipc.Frame{Type: ipc.Result, ID: f.ID, Name: "tally", Error: "the vrrp role is away"})
+		from.run.Link.Send(ipc.Frame{Type: ipc.Result, ID: f.ID, Name: role.ResultTally, Error: "the vrrp role is away"})
 	}
 }
 

@@ -62,6 +62,9 @@ func Unpack(f *ipc.Frame) (*Prepared, error) {
 	return p, nil
 }
 
+// ResultTally names the Result that follows the counters that were asked for.
+const ResultTally = "tally"
+
 // CommandMemory names the Command that brings a new observe role the memory of
 // its predecessor; its descriptor is a ledger.Memory as JSON.
 const CommandMemory = "memory"

@@ -118,3 +118,13 @@ func LimitRealTime(limit uint64) error {
 	}
 	return nil
 }
+
+// UnlimitCore lifts the limit on core dumps of this process and those it
+// starts.
+func UnlimitCore() error {
+	l := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+	if err := unix.Prlimit(0, unix.RLIMIT_CORE, &l, nil); err != nil {
+		return fmt.Errorf("lift the limit on core dumps: %w", err)
+	}
+	return nil
+}
