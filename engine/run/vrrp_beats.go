@@ -45,7 +45,11 @@ func (b *beats) queue(id int, priority uint8) {
 	t := &b.byID[id]
 	v, ok := b.machine.View(id)
 	if ok && (t.frames == nil || t.version != v.Version || t.priority != priority || t.ifindex != v.IfIndex) {
-		*t = beat{v.Version, v.IfIndex, priority, b.build(t.frames[:0], &v, priority)}
+		old := t.frames
+		*t = beat{v.Version, v.IfIndex, priority, b.build(nil, &v, priority)}
+		for i := range min(len(old), len(t.frames)) {
+			t.frames[i].Continue(old[i])
+		}
 	}
 	if ok {
 		b.seal(&v, t.frames)

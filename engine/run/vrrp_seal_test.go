@@ -97,6 +97,22 @@ func TestSealHMAC(t *testing.T) {
 	}
 }
 
+// TestIdentificationGoesOn: an advert of another priority is another Frame, but
+// the identification of IP packets goes on, which AH covers.
+func TestIdentificationGoesOn(t *testing.T) {
+	b, v := sealing(t, func(s *vrrp.InstanceSettings) { s.Auth, s.AuthPass = vrrp.AuthAH, [8]byte{'x'} })
+	for n, priority := range []uint8{100, 100, 0, 100} {
+		b.queue(v.ID, priority)
+		for _, f := range b.byID[v.ID].frames {
+			p := f.Packet()
+			if id := binary.BigEndian.Uint16(p[4:]); int(id) != n+1 || p[46] != priority {
+				t.Errorf("advert %d: identification %d, priority %d", n+1, id, p[46])
+			}
+		}
+		b.sender = &raw.Sender{} // nothing is sent here
+	}
+}
+
 // TestUnsealed: receive-only and no authentication leave a packet as it was.
 func TestUnsealed(t *testing.T) {
 	quiet := auth.Settings{Keys: []auth.Key{{ID: 1, Secret: bytes.Repeat([]byte{7}, 32)}}, Active: 1, Mode: auth.ReceiveOnly}

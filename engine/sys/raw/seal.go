@@ -45,5 +45,8 @@ func (f *Frame) Stamp() {
 	binary.BigEndian.PutUint16(f.data[4:], f.id)
 }
 
+// Continue goes on with the identifications of an older Frame.
+func (f *Frame) Continue(old *Frame) { f.id = old.id }
+
 // Waiting says whether the Frame was queued and not flushed yet.
 func (s *Sender) Waiting(f *Frame) bool { return f.queued == s.flushes }

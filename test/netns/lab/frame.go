@@ -16,6 +16,9 @@ import (
 // Numbers of protocols that have no name in x/sys.
 const (
 	protocolVRRP  = 112
+	protocolAH    = 51
+	lenAH         = 24
+	lenTrailer    = 28
 	icmpSolicit   = 135
 	icmpAdvertise = 136
 )
@@ -47,7 +50,18 @@ type Advert struct {
 	ChecksumOK                    bool
 	Addrs                         []netip.Addr
 	Auth                          []byte // authentication data of version 2
+	AH                            *AH    // the header in front, nil if none
+	Trailer                       []byte // the 28 bytes of auth_hmac behind, nil if none
 	Surplus                       int    // bytes that belong to none of these
+}
+
+// AH is an IP authentication header (RFC 2402).
+type AH struct {
+	NextHeader, Length uint8
+	Reserved           uint16
+	SPI                netip.Addr // as the address it is for VRRP
+	Sequence           uint32
+	ICV                []byte
 }
 
 // ARP is an ARP packet for IPv4 over Ethernet.
@@ -110,10 +124,19 @@ func decode(at time.Time, data []byte) Frame {
 		}
 	case kind == unix.ETH_P_IP && len(p) >= 20:
 		head, total := int(p[0]&15)*4, int(binary.BigEndian.Uint16(p[2:]))
-		if p[9] == protocolVRRP && head >= 20 && total >= head && total <= len(p) {
+		var ah *AH
+		if p[9] == protocolAH && head == 20 && len(p) >= head+lenAH && p[head] == protocolVRRP {
+			h := p[head : head+lenAH]
+			ah = &AH{
+				NextHeader: h[0], Length: h[1], Reserved: binary.BigEndian.Uint16(h[2:]), SPI: addr(h[4:8]),
+				Sequence: binary.BigEndian.Uint32(h[8:]), ICV: h[12:],
+			}
+			head += lenAH
+		}
+		if (p[9] == protocolVRRP || ah != nil) && head >= 20 && total >= head && total <= len(p) {
 			f.Advert = &Advert{
 				Src: addr(p[12:16]), Dst: addr(p[16:20]), TTL: p[8], TOS: p[1],
-				ID: binary.BigEndian.Uint16(p[4:]), DontFragment: p[6]&0x40 != 0,
+				ID: binary.BigEndian.Uint16(p[4:]), DontFragment: p[6]&0x40 != 0, AH: ah,
 			}
 			f.Advert.decode(p[head:total], 4)
 		}
@@ -156,6 +179,13 @@ func (a *Advert) decode(p []byte, size int) {
 	rest := p[8:]
 	for i := 0; i < int(a.Count) && len(rest) >= size; i++ {
 		a.Addrs, rest = append(a.Addrs, addr(rest[:size])), rest[size:]
+	}
+	if len(rest) >= lenTrailer {
+		n := len(rest) - lenTrailer
+		a.Trailer, rest = rest[n:], rest[:n]
+		if size == 4 {
+			p = p[:len(p)-lenTrailer] // over IPv6 the checksum covers it
+		}
 	}
 	sum := sum16(p)
 	if a.Version == 2 {
