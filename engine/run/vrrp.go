@@ -27,6 +27,7 @@ type VRRP struct {
 	ears    *ears
 	hands   *hands
 	news    *news
+	vmacs   *vmacs
 	own     *ownEvents
 	out     vrrp.Output
 	pulse   pulse

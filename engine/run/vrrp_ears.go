@@ -46,7 +46,7 @@ func (e *ears) follow(v *VRRP) {
 	e.wanted = v.machine.Watches(e.wanted[:0])
 	want := make(map[raw.Listen]bool, len(e.wanted))
 	for _, w := range e.wanted {
-		l := raw.Listen{IfIndex: w.IfIndex, Family: w.Family, Addr: w.Group, AH: w.AH}
+		l := raw.Listen{IfIndex: w.IfIndex, Family: w.Family, Addr: w.Group, AH: w.AH, VRID: w.VRID}
 		if w.Local.IsValid() {
 			l.Addr = w.Local
 		}

@@ -5,12 +5,12 @@ package run
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 	"sync"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/sys/fw"
 	"github.com/vigild/vigild/engine/sys/link"
 	"github.com/vigild/vigild/engine/sys/raw"
 	"github.com/vigild/vigild/engine/vrrp"
@@ -72,9 +72,10 @@ type Kernel interface {
 	DeleteRule(words []string, family uint8) error
 	// Announce sends one frame for each.
 	Announce([]raw.Announcement) (arps, nas int, err error)
-	// Block drops what is sent to the addresses; Unblock ends that.
-	Block(owner int, addrs []netip.Addr) error
-	Unblock(owner int) error
+	// Block drops what is sent to the addresses; Unblock ends that, for all of
+	// the owner's if only is nil.
+	Block(owner int, addrs []fw.Blocked) error
+	Unblock(owner int, only []fw.Blocked) error
 	Close() error
 }
 
@@ -213,7 +214,7 @@ func (h *hands) work(t *task) bool {
 		h.admit(t)
 		return true
 	case vrrp.Evict:
-		h.note(t, h.kernel.Unblock(t.ID), "packet filter")
+		h.note(t, h.kernel.Unblock(t.ID, nil), "packet filter")
 		return true
 	case vrrp.Send:
 		return true
@@ -246,6 +247,10 @@ func (h *hands) own(t *task) bool {
 	n := min(chunk, len(t.addresses))
 	part := t.addresses[:n]
 	t.addresses = t.addresses[n:]
+	if t.Part && t.filters() {
+		// A reload brings addresses to a master whose others have their rules already.
+		h.unfiltered(t, h.kernel.Block(t.ID, h.blocked(t, part)))
+	}
 	h.change(t, part, h.kernel.Add)
 	if t.along != nil {
 		h.say(t.along, part)
@@ -276,6 +281,9 @@ func (h *hands) disown(t *task) bool {
 	part := t.addresses[:n]
 	t.addresses = t.addresses[n:]
 	h.change(t, part, h.kernel.Delete)
+	if t.Part && t.filters() {
+		h.note(t, h.kernel.Unblock(t.ID, h.blocked(t, part)), "packet filter")
+	}
 	return len(t.addresses) == 0
 }
 
@@ -379,17 +387,38 @@ func (h *hands) say(t *task, part []vrrp.Address) {
 // admit installs the drop rules of no_accept. compat: without no_accept the
 // kernel accepts what is sent to an address it has, and nothing is to be done.
 func (h *hands) admit(t *task) {
-	if t.settings == nil || t.settings.Accept {
+	if t.filters() {
+		h.unfiltered(t, h.kernel.Block(t.ID, h.blocked(t, t.addresses)))
+	}
+}
+
+// filters says whether the instance's addresses have drop rules.
+func (t *task) filters() bool {
+	return t.settings != nil && !t.settings.Accept && !t.settings.Owner()
+}
+
+// blocked is some addresses as the packet filter knows them.
+func (h *hands) blocked(t *task, part []vrrp.Address) []fw.Blocked {
+	list := make([]fw.Blocked, 0, len(part))
+	for i := range part {
+		b := fw.Blocked{Addr: part[i].Prefix.Addr()}
+		if b.Addr.IsLinkLocalUnicast() {
+			if l, err := h.device(t, &part[i]); err == nil {
+				b.IfIndex = l.Index
+			}
+		}
+		list = append(list, b)
+	}
+	return list
+}
+
+// unfiltered reports that packets get in that should not.
+func (h *hands) unfiltered(t *task, err error) {
+	if err == nil {
 		return
 	}
-	var addrs []netip.Addr
-	for i := range t.addresses {
-		addrs = append(addrs, t.addresses[i].Prefix.Addr())
-	}
-	if err := h.kernel.Block(t.ID, addrs); err != nil {
-		h.news.own.publish(event.Event{
-			Kind: event.PrivilegeDenied, Subject: event.Subject{Kind: event.SubjectInstance, Name: t.settings.Name, Sub: "no_accept"},
-			Reason: event.FailKernel, Detail: err.Error(), Cause: t.Cause, Root: t.Root,
-		})
-	}
+	h.news.own.publish(event.Event{
+		Kind: event.PrivilegeDenied, Subject: event.Subject{Kind: event.SubjectInstance, Name: t.settings.Name, Sub: "no_accept"},
+		Reason: event.FailKernel, Detail: err.Error(), Cause: t.Cause, Root: t.Root,
+	})
 }

@@ -5,7 +5,9 @@ package run
 
 import (
 	"errors"
+	"net/netip"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/vigild/vigild/engine/event"
@@ -20,10 +22,12 @@ type faces struct {
 	mu      sync.RWMutex
 	byName  map[string]link.Interface
 	byIndex map[int]string
+	// local is the IPv6 link-local addresses by interface, oldest first.
+	local map[int][]netip.Addr
 }
 
 func newFaces() *faces {
-	return &faces{byName: map[string]link.Interface{}, byIndex: map[int]string{}}
+	return &faces{byName: map[string]link.Interface{}, byIndex: map[int]string{}, local: map[int][]netip.Addr{}}
 }
 
 // get returns the interface of a name.
@@ -54,6 +58,41 @@ func (f *faces) set(c link.Change) {
 	}
 }
 
+// setLocal remembers the link-local addresses that packets can be sent from.
+func (f *faces) setLocal(c link.Change) {
+	a := c.Address.Prefix.Addr()
+	if !a.Is6() || !a.IsLinkLocalUnicast() {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := c.Address.IfIndex
+	list, usable := f.local[i], c.Present && !c.Address.Tentative && !c.Address.Duplicate
+	switch at := slices.Index(list, a); {
+	case usable && at < 0:
+		f.local[i] = append(list, a)
+	case !usable && at >= 0:
+		f.local[i] = slices.Delete(list, at, at+1)
+	}
+}
+
+// name returns the name of an interface, empty if there is none of that number.
+func (f *faces) name(index int) string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.byIndex[index]
+}
+
+// localOf returns the first link-local address of an interface.
+func (f *faces) localOf(index int) (netip.Addr, bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if list := f.local[index]; len(list) > 0 {
+		return list[0], true
+	}
+	return netip.Addr{}, false
+}
+
 // news follows what happens to interfaces and addresses and leaves it in the
 // loop's inbox.
 type news struct {
@@ -63,6 +102,8 @@ type news struct {
 	inbox   *inbox
 	changes []link.Change
 	own     *ownEvents
+	// told hears of every change, after faces has; it must not wait. nil if nobody wants to.
+	told func(link.Change)
 }
 
 // run waits for news until the monitor is closed.
@@ -99,8 +140,15 @@ func (n *news) settle(then ...vrrp.Input) error {
 
 // input turns a change into the machine's words.
 func (n *news) input(c link.Change) vrrp.Input {
-	if l := c.Interface; l != nil {
+	if c.Interface != nil {
 		n.faces.set(c)
+	} else {
+		n.faces.setLocal(c)
+	}
+	if n.told != nil {
+		n.told(c)
+	}
+	if l := c.Interface; l != nil {
 		return vrrp.Link{IfIndex: l.Index, Name: l.Name, Present: c.Present, Up: l.Up, MTU: l.MTU}
 	}
 	a := c.Address

@@ -5,7 +5,6 @@ package run
 
 import (
 	"errors"
-	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -76,6 +75,8 @@ func NewVRRP(opts VRRPOptions) (v *VRRP, err error) {
 	v.ears = newEars(v.poller, v.own)
 	v.news = &news{monitor: monitor, faces: faces, inbox: v.inbox, own: v.own}
 	v.hands = &hands{kernel: kernel, faces: faces, news: v.news, clock: theirs, settings: v.settings}
+	v.vmacs = newVMACs(kernel, faces, v.own, v.hands.later)
+	v.news.told = v.vmacs.hear
 	for _, c := range now {
 		v.inbox.put(message{in: v.news.input(c)})
 	}
@@ -91,7 +92,9 @@ func (v *VRRP) start() {
 // close ends them and closes everything.
 func (v *VRRP) close() error {
 	v.hands.stop()
-	return errors.Join(v.news.monitor.Close(), v.hands.kernel.Close(), v.ears.close(), v.beats.sender.Close(), v.inbox.close())
+	err := v.ears.close() // first, so that the groups are left by way of the VMACs
+	v.vmacs.close()
+	return errors.Join(err, v.news.monitor.Close(), v.hands.kernel.Close(), v.beats.sender.Close(), v.inbox.close())
 }
 
 // settings returns the settings of an instance, nil if there is none.
@@ -109,7 +112,7 @@ func (v *VRRP) Configure(c *vrrp.Configure) {
 		v.hands.static = c.Settings
 		v.promote(c.Settings)
 		c.Wall = v.clock.Wall(v.clock.Now())
-		v.step(v.clock.Now(), c)
+		v.prepare(c)
 	}})
 }
 
@@ -200,8 +203,15 @@ func openKernel() (*kernel, error) {
 func (k *kernel) Announce(list []raw.Announcement) (arps, nas int, err error) {
 	return k.announcer.Send(list)
 }
-func (k *kernel) Block(owner int, addrs []netip.Addr) error { return k.filter.Block(owner, addrs) }
-func (k *kernel) Unblock(owner int) error                   { return k.filter.Unblock(owner) }
+func (k *kernel) Block(owner int, addrs []fw.Blocked) error { return k.filter.Block(owner, addrs) }
+func (k *kernel) Unblock(owner int, only []fw.Blocked) error {
+	return k.filter.Unblock(owner, only)
+}
+func (k *kernel) Redirect(list []fw.VMAC) error           { return k.filter.Redirect(list) }
+func (k *kernel) Filter(o fw.Options) error               { return k.filter.Configure(o) }
+func (k *kernel) Get(c link.Conf) (string, error)         { return c.Get() }
+func (k *kernel) Set(c link.Conf, value string) error     { return c.Set(value) }
+func (k *kernel) Configured() (names []string, err error) { return link.ConfInterfaces() }
 func (k *kernel) Close() error {
 	return errors.Join(k.filter.Close(), k.announcer.Close(), k.Network.Close())
 }

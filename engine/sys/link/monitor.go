@@ -24,6 +24,8 @@ type Interface struct {
 	// MAC is the hardware address, Ethernet whether it is one of Ethernet.
 	MAC      [6]byte
 	Ethernet bool
+	// Group is the interface group.
+	Group uint32
 }
 
 // Assigned is an address that an interface has.
@@ -340,6 +342,8 @@ func parseInterface(b []byte) (l Interface, ok bool) {
 			l.Name = unix.ByteSliceToString(v)
 		case kind == unix.IFLA_MTU && len(v) >= 4:
 			l.MTU = int(e.Uint32(v))
+		case kind == unix.IFLA_GROUP && len(v) >= 4:
+			l.Group = e.Uint32(v)
 		case kind == unix.IFLA_ADDRESS && len(v) == 6:
 			copy(l.MAC[:], v)
 			l.Ethernet = hardware == unix.ARPHRD_ETHER

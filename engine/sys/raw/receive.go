@@ -25,6 +25,8 @@ type Listen struct {
 	Family uint8
 	// Addr is the multicast group, or the local address for unicast.
 	Addr netip.Addr
+	// VRID, unless 0, is the only virtual router of interest.
+	VRID uint8
 	// AH receives adverts behind an authentication header, and only those.
 	AH bool
 }
@@ -185,6 +187,9 @@ func (r *Receiver) set() error {
 		if err := unix.SetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, roomWanted); err != nil {
 			return fmt.Errorf("set receive buffer: %w", err)
 		}
+	}
+	if err := r.filter(); err != nil {
+		return err
 	}
 	return r.address()
 }
