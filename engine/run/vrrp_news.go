@@ -38,12 +38,6 @@ func (f *faces) get(name string) (l link.Interface, ok bool) {
 	return l, ok
 }
 
-// index returns the number of an interface, 0 if there is none of that name.
-func (f *faces) index(name string) int {
-	l, _ := f.get(name)
-	return l.Index
-}
-
 func (f *faces) set(c link.Change) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

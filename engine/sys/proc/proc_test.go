@@ -4,7 +4,6 @@
 package proc
 
 import (
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -31,7 +30,7 @@ func TestRunReportsHowAProgramEnded(t *testing.T) {
 		{"signal", sh("kill -USR1 $$"), Exit{Status: -1, Signal: syscall.SIGUSR1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Run(context.Background(), tt.cmd, 0)
+			got := Run(t.Context(), tt.cmd, 0)
 			if got.Took <= 0 {
 				t.Errorf("took %v", got.Took)
 			}
@@ -47,7 +46,7 @@ func TestRunReportsHowAProgramEnded(t *testing.T) {
 }
 
 func TestRunReportsAProgramThatDoesNotExist(t *testing.T) {
-	got := Run(context.Background(), &Command{Path: "/nonexistent"}, 0)
+	got := Run(t.Context(), &Command{Path: "/nonexistent"}, 0)
 	if !errors.Is(got.Err, os.ErrNotExist) || got.Status != -1 || got.OK() {
 		t.Fatalf("got %+v", got)
 	}
@@ -62,7 +61,7 @@ func TestRunEndsAGroupThatTakesTooLong(t *testing.T) {
 	// The grandchild holds the pipe: only the death of the whole group closes it.
 	cmd := sh("sleep 1000 & wait")
 	cmd.Stdout = w
-	got := Run(context.Background(), cmd, 50*time.Millisecond)
+	got := Run(t.Context(), cmd, 50*time.Millisecond)
 	w.Close()
 	if !got.TimedOut || got.Signal != syscall.SIGTERM || got.OK() {
 		t.Fatalf("got %+v", got)
@@ -133,7 +132,7 @@ func TestRunGivesTheProgramWhatItWasPromisedAndNoMore(t *testing.T) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
 		t.Fatal(err)
 	}
-	exit := Run(context.Background(), cmd, time.Minute)
+	exit := Run(t.Context(), cmd, time.Minute)
 	w.Close()
 	text, err := io.ReadAll(out)
 	if err != nil || !exit.OK() {

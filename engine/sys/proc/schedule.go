@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -60,8 +61,8 @@ func (s Schedule) apply(denied *[]error) (restore func()) {
 			func() error { return unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(old), 0, 0, 0) })
 	}
 	return func() {
-		for i := len(undo) - 1; i >= 0; i-- {
-			if err := undo[i](); err != nil {
+		for _, u := range slices.Backward(undo) {
+			if err := u(); err != nil {
 				// The thread would hand its schedule to every later child.
 				panic(fmt.Sprintf("restore the scheduling of the starting thread: %v", err))
 			}

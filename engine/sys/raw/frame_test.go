@@ -20,7 +20,7 @@ func unhex(t *testing.T, text string) []byte {
 	var digits strings.Builder
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
-		for _, word := range strings.Fields(line) {
+		for word := range strings.FieldsSeq(line) {
 			digits.WriteString(word)
 		}
 	}

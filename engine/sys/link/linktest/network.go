@@ -80,7 +80,8 @@ func (n *Network) Delete(list []link.Address) (same int, failed []link.Failure, 
 }
 
 // AddRoute adds a route, AddRule a rule; both are remembered as text.
-func (n *Network) AddRoute(words []string, _ uint8) error    { return n.text("route", words, true) }
+func (n *Network) AddRoute(words []string, _ uint8) error { return n.text("route", words, true) }
+
 func (n *Network) DeleteRoute(words []string, _ uint8) error { return n.text("route", words, false) }
 func (n *Network) AddRule(words []string, _ uint8) error     { return n.text("rule", words, true) }
 func (n *Network) DeleteRule(words []string, _ uint8) error  { return n.text("rule", words, false) }
