@@ -42,6 +42,9 @@ type loadResult struct {
 
 // reload reads the configuration anew, while everything goes on.
 func (p *Loop) reload() {
+	if p.stopping {
+		return
+	}
 	if p.trying != nil {
 		p.again = true
 		return
@@ -60,7 +63,7 @@ func (p *Loop) reload() {
 }
 
 func (p *Loop) loadedOne(l loadResult) {
-	if p.trying == nil || p.trying.gen != nil || p.trying.started != l.started {
+	if p.stopping || p.trying == nil || p.trying.gen != nil || p.trying.started != l.started {
 		return // it came after its time
 	}
 	if l.err != nil {
@@ -111,6 +114,9 @@ func (p *Loop) send(w *worker, g *Generation) error {
 
 // prepared takes a worker's answer to Prepare.
 func (p *Loop) prepared(w *worker, f *ipc.Frame) {
+	if p.stopping {
+		return // nothing comes into force any more
+	}
 	if p.trying != nil && p.trying.gen != nil && f.Gen == p.trying.gen.Number {
 		if f.Error != "" {
 			p.reject(f.Error)

@@ -30,6 +30,8 @@ type Generation struct {
 	Rows func(number int) []event.Row
 	// Track is what the parent watches for the vrrp role.
 	Track track.Settings
+	// Sessions are the BFD sessions that the bfd role runs, by name.
+	Sessions []string
 	// Adverts are the advertisement intervals by instance: how soon a lost
 	// worker must be back to resume.
 	Adverts map[string]time.Duration

@@ -300,6 +300,7 @@ func (p *Loop) shutdown() {
 		wait = p.gen.StopWait
 	}
 	p.endWorker(event.RoleVRRP, wait)
+	p.endWorker(event.RoleBFD, stopBFD)
 	p.settle()
 	p.endWorker(event.RoleObserve, stopObserve)
 	if p.trying != nil {
@@ -315,6 +316,7 @@ const (
 	// webhooks and traces, stopPrograms is what a STOP script may take (compat).
 	stopVRRP     = 5 * time.Second
 	stopObserve  = 3 * time.Second
+	stopBFD      = time.Second
 	stopPrograms = time.Second
 	// killed is how long the end of a process that was killed may take.
 	killed = 5 * time.Second

@@ -361,6 +361,29 @@ func TestTermTakesEverythingDownInOrder(t *testing.T) {
 	})
 }
 
+func TestTermBeforeAnybodyIsReady(t *testing.T) {
+	play(t, func(s *stage) {
+		vrrp, observe := s.worker(event.RoleVRRP), s.worker(event.RoleObserve)
+		s.signals <- syscall.SIGTERM
+		s.signals <- syscall.SIGHUP
+		for _, p := range []*puppet{vrrp, observe} {
+			p.want(ipc.Hello)
+			p.want(ipc.Prepare)
+		}
+		vrrp.want(ipc.Bye)
+		// Their answers come too late to put anything into force.
+		vrrp.ready(1, "")
+		observe.ready(1, "")
+		vrrp.end(proc.Exit{})
+		observe.want(ipc.Bye)
+		observe.end(proc.Exit{})
+		<-s.over
+		if s.status != 0 || len(s.logged(event.ConfigLoaded)) > 0 || s.loads > 0 || len(s.tracks) > 0 {
+			t.Errorf("status %d, %d loads, %d trackers", s.status, s.loads, len(s.tracks))
+		}
+	})
+}
+
 func TestWorkerThatDoesNotStopIsKilled(t *testing.T) {
 	play(t, func(s *stage) {
 		vrrp, observe := s.up()

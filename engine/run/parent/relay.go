@@ -15,8 +15,11 @@ import (
 // relay spreads a worker's events. The observe role's own go to everybody but
 // itself: it has told its readers already.
 func (p *Loop) relay(w *worker, f *ipc.Frame) {
-	if w.role == event.RoleVRRP {
+	if w.role == event.RoleVRRP || w.role == event.RoleBFD {
 		p.holes(w, f)
+	}
+	if w.role == event.RoleBFD {
+		p.verdicts(f.Events)
 	}
 	if w.role != event.RoleObserve {
 		p.spread(f.Events)
@@ -69,13 +72,21 @@ func (p *Loop) tallies(f *ipc.Frame) {
 	if f.Router != nil {
 		p.ledger.Router(f.Epoch, f.Router)
 	}
+	for i := range f.BFD {
+		p.ledger.BFD(f.Epoch, &f.BFD[i])
+	}
 	if w := p.workers[event.RoleObserve]; w != nil && w.phase == active {
+		if len(f.BFD) > 0 {
+			w.run.Link.Send(ipc.Frame{Type: ipc.Tallies, Epoch: f.Epoch, BFD: f.BFD})
+			return
+		}
 		w.run.Link.Tally(f.Epoch, f.Tallies, f.Router)
 	}
 }
 
-// pleaseVRRP passes a request of the observe role on to the vrrp role.
+// pleaseVRRP passes a request of the observe role on to those who count.
 func (p *Loop) pleaseVRRP(from *worker, f *ipc.Frame) {
+	p.pleaseBFD(f.Type)
 	if w := p.workers[event.RoleVRRP]; w != nil && w.phase == active && from.role == event.RoleObserve {
 		w.run.Link.Send(ipc.Frame{Type: f.Type, ID: f.ID})
 		return

@@ -68,6 +68,9 @@ func (p *Loop) follow() {
 	for i := range t.Processes {
 		keep(event.SubjectProcess, t.Processes[i].Name)
 	}
+	for _, name := range p.gen.Sessions {
+		keep(event.SubjectBFD, name)
+	}
 	p.last = kept
 }
 

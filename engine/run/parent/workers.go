@@ -192,6 +192,9 @@ func (p *Loop) commit(w *worker) {
 		if fresh && lost {
 			f.Resume = p.resume(started.Took)
 		}
+		if fresh {
+			p.forewarn(w)
+		}
 		w.run.Link.Send(f)
 		if fresh {
 			p.retell(w)
@@ -205,6 +208,11 @@ func (p *Loop) commit(w *worker) {
 		if fresh {
 			p.replay(w)
 		}
+	case event.RoleBFD:
+		if fresh && lost {
+			f.Resume = p.sessionsUp()
+		}
+		w.run.Link.Send(f)
 	case event.RoleParent, event.RoleCheck:
 		w.run.Link.Send(f)
 	}
