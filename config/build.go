@@ -46,6 +46,7 @@ const (
 	RuleGroupWeight       = "group_weight"
 	RuleMissingScript     = "missing_script"
 	RuleBadCommand        = "bad_command"
+	RuleUnknownHost       = "unknown_host"
 	RuleUnknownUser       = "unknown_user"
 	RuleScriptSecurity    = "script_security"
 	RuleBadKey            = "bad_key"
@@ -62,7 +63,7 @@ type builder struct {
 	drop  map[*syntax.Node]bool
 	// instead is what stands in the consolidated text in place of a statement.
 	instead map[*syntax.Node]*syntax.Node
-	path  string // of the block being read
+	path    string // of the block being read
 
 	g      globals
 	inst   *draft // the vrrp_instance being read
@@ -101,7 +102,7 @@ func build(tree *syntax.Tree, e Environment) *builder {
 	b := &builder{
 		c: &Config{Files: tree.Files}, e: e, index: newIndex(Keywords), drop: map[*syntax.Node]bool{},
 		instead: map[*syntax.Node]*syntax.Node{},
-		noted: map[string]bool{}, bfds: map[string]bool{}, names: map[string]map[string]syntax.Pos{},
+		noted:   map[string]bool{}, bfds: map[string]bool{}, names: map[string]map[string]syntax.Pos{},
 	}
 	b.defaults()
 	b.c.canonical = b.statements(tree.Nodes, "")
@@ -256,7 +257,11 @@ func (b *builder) unique(kind, name string, at syntax.Pos) bool {
 // named gives the name of a block, or "" with a report.
 func (b *builder) named(k *Keyword, n *syntax.Node) string {
 	if len(n.Args) == 0 || n.Args[0].Text == "" {
-		b.err(n.Pos, RuleMissingValue, "'"+k.Name+"' needs a name; the block is ignored", k.Name+" "+k.Form)
+		tell := b.err
+		if k.Name == "vrrp_script" || k.Name == "vrrp_sync_group" {
+			tell = b.fatal // compat: other blocks without a name are passed over
+		}
+		tell(n.Pos, RuleMissingValue, "'"+k.Name+"' needs a name; the block is ignored", k.Name+" "+k.Form)
 		return ""
 	}
 	b.extra(n, 1)

@@ -6,6 +6,7 @@ package config
 import (
 	"cmp"
 	"hash/fnv"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -42,6 +43,8 @@ type Config struct {
 	Rest []*syntax.Node
 
 	canonical []*syntax.Node
+	// mailServer is the address of smtp_server, zero when it is not known.
+	mailServer netip.Addr
 	// unfound are the programs of notify scripts that were not there.
 	unfound []string
 }
@@ -310,7 +313,7 @@ func (b *builder) prune(nodes []*syntax.Node) []*syntax.Node {
 // they were understood, in the order of the original. It parses to the same configuration.
 func Print(c *Config) []byte { return syntax.Print(&syntax.Tree{Nodes: c.canonical}) }
 
-// The exit codes of a configuration test.
+// The exit codes of a configuration test. ExitFatal is for files that cannot be read.
 const (
 	ExitOK       = 0
 	ExitFatal    = 4
@@ -318,25 +321,38 @@ const (
 	ExitInsecure = 6
 )
 
-// TestExit gives the exit code of a configuration test that found these problems.
-func TestExit(found []syntax.Problem) int {
-	switch syntax.Worst(found) {
-	case syntax.Harmless:
-		return ExitOK
-	case syntax.Faulty:
-		return ExitFaulty
-	case syntax.Insecure:
-		return ExitInsecure
-	case syntax.Fatal:
-	}
-	return ExitFatal
-}
-
 // The exit codes of a daemon that cannot start.
 const (
 	ExitConfig   = 2
 	ExitNoConfig = 6
 )
+
+// TestExit gives the exit code of a configuration test that found these problems. compat: a keyword that lacks its
+// value ends the test of keepalived 2.2.7 at once with ExitConfig; an instance that cannot be run is just an error; and
+// where there is no file at all it says 0, which vigild does not.
+func TestExit(found []syntax.Problem) int {
+	code := ExitOK
+	for _, p := range found {
+		switch {
+		case p.Class != syntax.Fatal:
+		case p.Rule == syntax.RuleNoFile:
+			return ExitFatal
+		case p.Rule == RuleMissingValue:
+			code = ExitConfig
+		}
+	}
+	if code != ExitOK {
+		return code
+	}
+	switch syntax.Worst(found) {
+	case syntax.Harmless:
+		return ExitOK
+	case syntax.Insecure:
+		return ExitInsecure
+	case syntax.Faulty, syntax.Fatal:
+	}
+	return ExitFaulty
+}
 
 // RunExit gives the exit code with which a daemon that found these problems must end, or 0 when it may run.
 func RunExit(found []syntax.Problem) int {

@@ -5,10 +5,12 @@ package config
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/vigild/vigild/config/syntax"
 	"github.com/vigild/vigild/engine/event"
@@ -35,6 +38,8 @@ type Environment struct {
 	Account func(name, group string) (Account, error)
 	// Script looks at a program that an account is to run.
 	Script func(program string, a Account) ScriptState
+	// Resolve finds the address of a host; zero without an error means that nobody was asked.
+	Resolve func(host string) (netip.Addr, error)
 	// Secret reads a file that holds a key.
 	Secret func(path string) (Secret, error)
 }
@@ -80,7 +85,38 @@ func Machine(test bool) Environment {
 	if err != nil {
 		name = "localhost"
 	}
-	return Environment{Hostname: name, Test: test, Interface: machineInterface, Account: machineAccount, Script: machineScript, Secret: machineSecret}
+	return Environment{
+		Hostname: name, Test: test, Interface: machineInterface, Account: machineAccount, Script: machineScript,
+		Resolve: machineResolve(test), Secret: machineSecret,
+	}
+}
+
+// resolveMost is how long a test of the configuration waits for a name server.
+const resolveMost = 5 * time.Second
+
+// errNoNameServer is given instead of asking one.
+var errNoNameServer = errors.New("name servers are not asked")
+
+// machineResolve finds the address of a host. Only a test asks name servers: the start of a daemon and a reload must
+// not wait for them, so there a host that is not in the hosts file is no error and has no address.
+func machineResolve(test bool) func(string) (netip.Addr, error) {
+	r := &net.Resolver{}
+	if !test {
+		r.PreferGo = true
+		r.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, errNoNameServer }
+	}
+	return func(name string) (netip.Addr, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), resolveMost)
+		defer cancel()
+		found, err := r.LookupNetIP(ctx, "ip", name)
+		switch {
+		case len(found) > 0:
+			return found[0].Unmap(), nil
+		case test:
+			return netip.Addr{}, err
+		}
+		return netip.Addr{}, nil
+	}
 }
 
 // Worker is the environment in which a worker reads what the parent has checked: nothing but the name of the machine.

@@ -48,14 +48,6 @@ func (b *builder) finish() {
 	}
 }
 
-// finishMail settles the sender. compat: without a server there is none, unless it is named.
-func (b *builder) finishMail() {
-	m := &b.c.Notify.SMTP
-	if m.From == "" && m.Server != "" && b.e.Hostname != "" {
-		m.From = "root@" + b.e.Hostname
-	}
-}
-
 func (b *builder) finishStatics() {
 	missing := false
 	for _, a := range b.statics {
@@ -103,7 +95,7 @@ func (b *builder) settleGroups() {
 			b.err(g.node.Pos, RuleGroupMembers, "sync group '"+g.s.Name+"' has no instance; it is ignored", "")
 			continue
 		case 1:
-			b.note(g.node.Pos, RuleGroupMembers, "sync group '"+g.s.Name+"' has one instance alone, so there is nothing to keep together", "")
+			b.warn(g.node.Pos, RuleGroupMembers, "sync group '"+g.s.Name+"' has one instance alone, so there is nothing to keep together", "")
 		}
 		for _, t := range g.tracks {
 			g.s.Tracks = append(g.s.Tracks, t.Track)
@@ -375,8 +367,8 @@ func (b *builder) finishInterface(d *draft) bool {
 		return false
 	}
 	if ok && s.Unicast && s.Strict && i.Multicast {
-		b.fatal(d.node.Pos, RuleStrict, "strict_mode does not allow unicast on an interface that has multicast", "")
-		return false
+		// compat: the RFC knows no unicast, but keepalived 2.2.7 runs it.
+		b.note(d.node.Pos, RuleStrict, "unicast is in no RFC; strict_mode lets it pass", "")
 	}
 	return true
 }

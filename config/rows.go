@@ -81,7 +81,11 @@ func (r *rowWriter) global() *event.GlobalRow {
 		SNMPVRRP: g.SNMP.VRRP, SNMPChecker: g.SNMP.Checker, SNMPRFC2: g.SNMP.RFC2, SNMPRFC3: g.SNMP.RFC3,
 	}
 	if m.Server != "" {
-		row.SMTPServer, row.SMTPPort, row.SMTPTimeout = m.Server, cmp.Or(m.Port, 25), m.ConnectTimeout
+		row.SMTPServer = m.Server
+		if a := r.c.mailServer; a.IsValid() {
+			row.SMTPServer = a.String() // compat: the address, not the name
+		}
+		row.SMTPPort, row.SMTPTimeout = cmp.Or(m.Port, 25), m.ConnectTimeout
 	}
 	return row
 }

@@ -31,9 +31,7 @@ func globalBool(field func(*globals) *opt[bool]) reader {
 
 // globalKeywords are the rows of global_defs that are about VRRP and the daemon.
 var globalKeywords = []Keyword{
-	row("router_id", "STRING", "the host name", 'A', "The name of this router in mails and SNMP.", text(func(b *builder, s string) {
-		b.c.Global.RouterID, b.c.Notify.SMTP.RouterID = s, s
-	})),
+	row("router_id", "STRING", "the host name", 'A', "The name of this router in mails and SNMP.", readRouterID),
 	old("lvs_id", "router_id", "STRING", text(func(b *builder, s string) {
 		b.c.Global.RouterID, b.c.Notify.SMTP.RouterID = s, s
 	})),
@@ -138,7 +136,7 @@ func multicast(want uint8, set func(*builder, netip.Addr)) reader {
 func announceGap(set func(*builder, time.Duration)) reader {
 	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 		if d, ok := parseSeconds(n.Arg(0)); ok && d == 0 {
-			b.note(n.ArgPos(0), RuleOldSpelling, "'"+n.Keyword+" 0' says nothing: there is no least time by default", "leave it out")
+			b.warn(n.ArgPos(0), RuleOldSpelling, "'"+n.Keyword+" 0' says nothing: there is no least time by default", "leave it out")
 			return nil
 		}
 		return duration(time.Microsecond, micros, func(b *builder, v opt[time.Duration]) { set(b, v.v) })(b, k, n)
@@ -380,25 +378,6 @@ func readRecipients(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	return blockOf(k, n, out)
 }
 
-func readMailServer(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
-	if len(n.Args) == 0 {
-		_, _ = b.value(k, n)
-		return nil
-	}
-	b.extra(n, 2)
-	words := []string{n.Arg(0)}
-	port := int64(25)
-	if len(n.Args) > 1 {
-		var ok bool
-		if port, ok = b.integer(n.Arg(1), n.ArgPos(1), 1, 65535); !ok {
-			return nil
-		}
-		words = append(words, strconv.FormatInt(port, 10))
-	}
-	b.c.Notify.SMTP.Server, b.c.Notify.SMTP.Port = n.Arg(0), uint16(port)
-	return same(k, n, words...)
-}
-
 func readFlushOnStop(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	b.c.Global.LVSFlushEnd = "all"
 	if len(n.Args) == 0 {
@@ -451,4 +430,55 @@ func readSyncDaemon(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	}
 	b.c.Global.LVSSyncDaemon = d
 	return kept(b, k, n)
+}
+
+// readRouterID reads router_id. compat: without a value it is passed over, and not the end of everything.
+func readRouterID(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	if len(n.Args) == 0 {
+		b.err(n.Pos, RuleMissingValue, "'router_id' lacks its value; it is ignored", "router_id STRING")
+		return nil
+	}
+	return text(func(b *builder, s string) { b.c.Global.RouterID, b.c.Notify.SMTP.RouterID = s, s })(b, k, n)
+}
+
+// readMailServer reads smtp_server.
+func readMailServer(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	if len(n.Args) == 0 {
+		_, _ = b.value(k, n)
+		return nil
+	}
+	b.extra(n, 2)
+	words := []string{n.Arg(0)}
+	port := int64(25)
+	if len(n.Args) > 1 {
+		var ok bool
+		if port, ok = b.integer(n.Arg(1), n.ArgPos(1), 1, 65535); !ok {
+			return nil
+		}
+		words = append(words, strconv.FormatInt(port, 10))
+	}
+	b.c.Notify.SMTP.Server, b.c.Notify.SMTP.Port = n.Arg(0), uint16(port)
+	b.c.mailServer = b.resolveHost(n.Arg(0), n.ArgPos(0))
+	return same(k, n, words...)
+}
+
+// resolveHost gives the address of a host. One that is unknown is an error, but mail is given to it by name, so it may
+// become known later (compat: keepalived sends no mail then).
+func (b *builder) resolveHost(name string, at syntax.Pos) netip.Addr {
+	if a, err := netip.ParseAddr(name); err == nil || b.e.Resolve == nil {
+		return a
+	}
+	a, err := b.e.Resolve(name)
+	if err != nil {
+		b.err(at, RuleUnknownHost, "host '"+clip(name)+"' is not known: "+err.Error(), "")
+	}
+	return a
+}
+
+// finishMail settles the sender. compat: without a server there is none, unless it is named.
+func (b *builder) finishMail() {
+	m := &b.c.Notify.SMTP
+	if m.From == "" && m.Server != "" && b.e.Hostname != "" {
+		m.From = "root@" + b.e.Hostname
+	}
 }
