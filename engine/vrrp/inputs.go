@@ -87,10 +87,14 @@ type ProcessCount struct {
 	Count int
 }
 
-// BFDState is the state of a BFD session.
+// BFDState is the state of a BFD session. Before the first Configure it says
+// what is known already; without that a session begins down (compat).
 type BFDState struct {
 	Name string
 	Up   bool
+	// Cause is the track.changed event by which somebody else has reported the
+	// change; zero if nobody has.
+	Cause event.Ref
 }
 
 // Configure is a configuration: the first one starts the Router, later ones

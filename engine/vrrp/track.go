@@ -275,13 +275,25 @@ func (r *Router) believe(o *object) {
 
 // bfdState takes the state of a BFD session.
 func (r *Router) bfdState(x BFDState) {
-	o := r.objects[objectKey{event.SubjectBFD, x.Name}]
+	key := objectKey{event.SubjectBFD, x.Name}
+	o := r.objects[key]
+	if o == nil && !r.started {
+		o = &object{key: key}
+		o.timer.owner = o
+		r.objects[key] = o
+	}
 	if o == nil || o.known && o.up == x.Up {
 		return
 	}
 	from := o.state()
 	o.known, o.up = true, x.Up
-	r.changed(o, from, event.Event{})
+	if x.Cause == (event.Ref{}) {
+		r.changed(o, from, event.Event{})
+		return
+	}
+	for _, in := range o.users {
+		r.review(in, event.ReasonNone, because{x.Cause, x.Cause})
+	}
 }
 
 // track lets an instance follow an object.
