@@ -9,7 +9,6 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
-	"time"
 
 	"github.com/vigild/vigild/config"
 	"github.com/vigild/vigild/engine/event"
@@ -54,9 +53,6 @@ const (
 	rtLimit    = 4_000_000
 )
 
-// slack is how late the kernel may end the sleeps of threads that do not care.
-const slack = 50 * time.Millisecond
-
 // processes starts the workers as processes of this binary.
 func processes() *parent.Processes {
 	return &parent.Processes{Command: func(r event.Role, g *parent.Generation) (*proc.Command, error) {
@@ -75,7 +71,7 @@ func processes() *parent.Processes {
 			priority, limit := realTime(p)
 			// From its first instruction on: a worker that is started again has one
 			// advertisement interval for it.
-			cmd.Schedule = proc.Schedule{RealTime: priority, Nice: p.Nice, CPUs: p.CPUs, Slack: slack}
+			cmd.Schedule = proc.Schedule{RealTime: priority, Nice: p.Nice, CPUs: p.CPUs}
 			cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d,%d", markRealTime, priority, limit))
 		}
 		cmd.Env = append(cmd.Env, markName+"="+name)

@@ -89,12 +89,7 @@ func vrrpProcess(ctx context.Context, link *ipc.Link) error {
 		return err == nil
 	}
 	rt, rtTime := realTimeFromEnviron()
-	if rt > 0 {
-		// It was started with real time if that was allowed; what is left to do is
-		// to except the runtime's monitor thread.
-		if proc.RealTime() > 0 {
-			try(proc.SetRealTime(rt))
-		}
+	if rt > 0 && rtTime > 0 && proc.RealTime() > 0 {
 		try(proc.LimitRealTime(rtTime))
 	}
 	locked := try(proc.LockMemory())
