@@ -42,7 +42,8 @@ func (e *ear) hear(f *lab.Frame) bool {
 func gapsRound(b *bench, p plan, n int) {
 	slow := crowd{links: 1, each: 1, version: 3, interval: 100 * time.Millisecond, priority: 255}
 	quick := crowd{links: 1, each: 1, version: 3, interval: 10 * time.Millisecond, priority: 255, names: 1}
-	const realTime = "global_defs {\n    vrrp_rt_priority 50\n}\n"
+	// Without the second line keepalived may have the kernel kill it.
+	const realTime = "global_defs {\n    vrrp_rt_priority 50\n    vrrp_rlimit_rttime 2000000\n}\n"
 	runs := []struct {
 		column, head string
 		kind         lab.Kind

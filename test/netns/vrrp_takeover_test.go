@@ -31,8 +31,11 @@ func TestTakeover(t *testing.T) {
 
 func takeover(t *testing.T, d *duel, p pair) {
 	t.Helper()
-	d.m.Kill()
-	first := d.next(d.heard.Len(), "b takes over", d.lo.from(d.b))
+	var first *lab.Frame
+	lab.Quiet(func() {
+		d.m.Kill()
+		first = d.next(d.heard.Len(), "b takes over", d.lo.from(d.b))
+	})
 	within(t, "takeover after SIGKILL", first.At.Sub(d.lastOf(first, d.hi.from(d.a)).At), d.lo.down(), p.backup)
 	owns(t, d.s, &d.lo)
 
@@ -51,12 +54,15 @@ func takeover(t *testing.T, d *duel, p pair) {
 	}
 
 	d.next(d.heard.Len(), "a's beat", d.hi.from(d.a))
-	mark := d.heard.Len()
-	if status := d.m.Stop(); status != 0 {
-		t.Errorf("%v ended with status %d", p.master, status)
-	}
-	zero := d.next(mark, "a resigns with priority 0", func(a *lab.Advert) bool { return a.Src == d.hi.source(d.a) && a.Priority == 0 })
-	again := d.next(zero.Index, "b takes over", d.lo.from(d.b))
+	var zero, again *lab.Frame
+	lab.Quiet(func() {
+		mark := d.heard.Len()
+		if status := d.m.Stop(); status != 0 {
+			t.Errorf("%v ended with status %d", p.master, status)
+		}
+		zero = d.next(mark, "a resigns with priority 0", func(a *lab.Advert) bool { return a.Src == d.hi.source(d.a) && a.Priority == 0 })
+		again = d.next(zero.Index, "b takes over", d.lo.from(d.b))
+	})
 	within(t, "takeover after priority 0", again.At.Sub(zero.At), d.lo.skew(), p.backup)
 	owns(t, d.s, &d.lo)
 	disowns(t, d.m, &d.hi)

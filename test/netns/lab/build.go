@@ -35,7 +35,7 @@ var binaries = sync.OnceValues(func() (string, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // programs are no secret
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-o", dir+"/", "./cmd/...")
+	cmd := exec.Command("go", "build", "-o", dir+"/", "./cmd/vigild", "./cmd/vigilctl")
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build vigild: %w\n%s", err, out)

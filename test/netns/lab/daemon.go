@@ -95,7 +95,11 @@ func YAML(text string) Option {
 // RealTime starts the daemon at a real-time priority (1 to 99), so that it is
 // not late on a busy machine.
 func RealTime(priority int) Option {
-	return func(o *options) { o.head = fmt.Sprintf("    vrrp_rt_priority %d\n", priority) }
+	// The other limit is on the time without a pause: by default keepalived has
+	// the kernel kill it after 10 ms, which a burst of announcements takes.
+	return func(o *options) {
+		o.head = fmt.Sprintf("    vrrp_rt_priority %d\n    vrrp_rlimit_rttime 2000000\n", priority)
+	}
 }
 
 // settings is the vigil.yaml of a daemon in a lab.
@@ -138,9 +142,30 @@ func (r *Router) Start(kind Kind, text string, opts ...Option) *Daemon {
 	if kind == Keepalived {
 		argv = append(argv, "-P") // vigild has no other half yet, so it needs no flag
 	}
+	machine.enter(starters)
 	d.Program = r.Program(base, append(argv, o.flags...)...)
 	d.name = base
+	go func() {
+		defer machine.leave(starters)
+		d.settle()
+	}()
 	return d
+}
+
+// settle returns when the daemon has said its first word or ended, or has had
+// enough time for it.
+func (d *Daemon) settle() {
+	_, news := d.last("")
+	enough := time.NewTimer(5 * time.Second)
+	defer enough.Stop()
+	if len(d.Changes()) > 0 {
+		return
+	}
+	select {
+	case <-news:
+	case <-d.done:
+	case <-enough.C:
+	}
 }
 
 // head is the part of the configuration that the lab needs.
