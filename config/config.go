@@ -135,6 +135,8 @@ type Firewall struct {
 	// Table is the nftables table; keepalived unless set.
 	Table    string
 	Priority int32
+	// Chosen says that Table was configured.
+	Chosen   bool
 	IfIndex  bool
 	Counters bool
 }
@@ -204,10 +206,18 @@ type Instance struct {
 // VMAC is use_vmac and use_ipvlan.
 type VMAC struct {
 	Use, IPVLAN bool
-	Name        string
-	MAC         string
-	XmitBase    bool
-	Addresses   bool // use_vmac_addr
+	// Name is the interface asked for; empty means one by the virtual router id.
+	Name string
+	// MAC is the address asked for, as written: six octets, or five to which the virtual router id is added.
+	MAC string
+	// Source is what an ipvlan sends IPv4 adverts from.
+	Source netip.Prefix
+	// Flag is the kind of ipvlan: 0 bridge, 1 private, 2 vepa.
+	Flag uint16
+	// Group is the interface group; -1 means that of the interface below.
+	Group     int64
+	XmitBase  bool
+	Addresses bool // use_vmac_addr
 }
 
 // Group is what vrrp.GroupSettings does not hold.

@@ -34,6 +34,8 @@ type Environment struct {
 	Test bool
 	// Interface finds a network interface by name.
 	Interface func(name string) (Interface, bool)
+	// MAC finds the MAC address of an interface; zero if it has none.
+	MAC func(name string) (mac [6]byte, exists bool)
 	// Account finds the ids of a user; an empty group means the user's own.
 	Account func(name, group string) (Account, error)
 	// Script looks at a program that an account is to run.
@@ -86,7 +88,7 @@ func Machine(test bool) Environment {
 		name = "localhost"
 	}
 	return Environment{
-		Hostname: name, Test: test, Interface: machineInterface, Account: machineAccount, Script: machineScript,
+		Hostname: name, Test: test, Interface: machineInterface, MAC: machineMAC, Account: machineAccount, Script: machineScript,
 		Resolve: machineResolve(test), Secret: machineSecret,
 	}
 }
@@ -119,8 +121,18 @@ func machineResolve(test bool) func(string) (netip.Addr, error) {
 	}
 }
 
-// Worker is the environment in which a worker reads what the parent has checked: nothing but the name of the machine.
-func Worker() Environment { return Environment{Hostname: Machine(false).Hostname} }
+// Worker is the environment in which a worker reads what the parent has checked: nothing but the name of the machine,
+// and the MAC addresses by which all find the same names for interfaces to be made.
+func Worker() Environment { return Environment{Hostname: Machine(false).Hostname, MAC: machineMAC} }
+
+func machineMAC(name string) (mac [6]byte, exists bool) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return mac, false
+	}
+	copy(mac[:], i.HardwareAddr)
+	return mac, true
+}
 
 func machineInterface(name string) (Interface, bool) {
 	i, err := net.InterfaceByName(name)
@@ -132,12 +144,18 @@ func machineInterface(name string) (Interface, bool) {
 
 func machineAccount(name, group string) (Account, error) {
 	u, err := user.Lookup(name)
+	if _, none := errors.AsType[user.UnknownUserError](err); none {
+		return Account{}, fmt.Errorf("there is no user %s", name)
+	}
 	if err != nil {
 		return Account{}, fmt.Errorf("user %s: %w", name, err)
 	}
 	gid := u.Gid
 	if group != "" {
 		g, err := user.LookupGroup(group)
+		if _, none := errors.AsType[user.UnknownGroupError](err); none {
+			return Account{}, fmt.Errorf("there is no group %s", group)
+		}
 		if err != nil {
 			return Account{}, fmt.Errorf("group %s: %w", group, err)
 		}

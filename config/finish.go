@@ -22,6 +22,7 @@ func (b *builder) finish() {
 	b.finishMail()
 	b.finishStatics()
 	b.c.VRRP.StartupDelay = b.g.startupDelay
+	b.finishFilter()
 	groups := b.finishGroups()
 	for _, d := range b.drafts {
 		if b.finishInstance(d, groups[d.s.Name]) {
@@ -150,9 +151,13 @@ func (b *builder) finishInstance(d *draft, group *groupDraft) bool {
 	if e := d.garpExtra.or(b.g.garpExtra.v); e > 0 {
 		d.extra.GarpExtraIf = e
 		d.extra.GarpExtraAll = d.extra.GarpExtraAll || b.g.garpExtraAll
+		s.GarpExtra, s.GarpExtraAll = e, d.extra.GarpExtraAll
 	}
 	if d.syncDaemon != "" && b.c.Global.LVSSyncDaemon.Instance == "" {
 		b.c.Global.LVSSyncDaemon = SyncDaemon{Interface: d.syncDaemon, Instance: s.Name, ID: -1}
+	}
+	if ok {
+		b.finishVMAC(d)
 	}
 	return ok
 }

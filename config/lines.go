@@ -4,6 +4,8 @@
 package config
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"net/netip"
 	"slices"
@@ -19,6 +21,7 @@ import (
 type addressLine struct {
 	vrrp.Address
 	pos, dev syntax.Pos
+	vmac     bool // use_vmac
 }
 
 type staticAddress struct {
@@ -116,7 +119,7 @@ func (b *builder) addressLine(n *syntax.Node, static bool) (a addressLine, words
 				lifetime = b.lifetime(&a, v, w[i].Pos)
 			}
 		case "use_vmac":
-			b.addressVMAC(static, at)
+			a.vmac = b.addressVMAC(static, at)
 		case "track_group":
 			if v, has := next(); has {
 				if static {
@@ -155,12 +158,11 @@ func (a *addressLine) mark(option string) bool {
 	return true
 }
 
-func (b *builder) addressVMAC(static bool, at syntax.Pos) {
+func (b *builder) addressVMAC(static bool, at syntax.Pos) bool {
 	if static {
 		b.err(at, RuleUnusedAddressLine, "a static address cannot have a virtual MAC address", "")
-		return
 	}
-	b.note(at, RuleNoEffect, "'use_vmac' is understood and has no effect: "+noVMAC, "")
+	return !static
 }
 
 func (b *builder) onlyIPv4(six bool, option string, at syntax.Pos) bool {
@@ -253,6 +255,7 @@ func (a *addressLine) words(lifetime bool, group string) []string {
 	add(a.NoPrefixRoute, "noprefixroute")
 	add(a.AutoJoin, "autojoin")
 	add(a.NoTrack, "no_track")
+	add(a.vmac, "use_vmac")
 	if lifetime {
 		left := "forever"
 		if a.PreferredLft != vrrp.Forever {
@@ -358,4 +361,124 @@ func quoteAll(words []string) string {
 		out[i] = syntax.Quote(w)
 	}
 	return strings.Join(out, " ")
+}
+
+// finishFilter settles the packet filter.
+func (b *builder) finishFilter() {
+	f := &b.c.Global.Firewall
+	b.c.VRRP.Filter = vrrp.Filter{Priority: f.Priority, Counters: f.Counters, Mark: b.c.Global.Instance}
+	if f.Chosen {
+		b.c.VRRP.Filter.Table = f.Table
+	}
+}
+
+// finishVMAC gives an instance and its addresses the interfaces with virtual MAC addresses that they ask for. compat:
+// an address of the other family stays on the interface below unless use_vmac_addr, or use_vmac in its line, asks for
+// one of its own.
+func (b *builder) finishVMAC(d *draft) {
+	s, v := &d.s, &d.extra.VMAC
+	s.XmitBase = v.XmitBase || s.Unicast
+	if v.Use && s.Interface == "" {
+		b.err(d.node.Pos, RuleMissingInterface, "vrrp_instance '"+s.Name+"' has no interface to put one with a virtual MAC address on; none is made", "interface INTERFACE")
+		v.Use = false
+	}
+	if v.Use && v.IPVLAN && s.Family == 4 && !v.Source.IsValid() {
+		b.err(d.node.Pos, RuleMissingValue, "vrrp_instance '"+s.Name+"': an ipvlan needs an address of its own to send IPv4 adverts from; none is made", "use_ipvlan ADDRESS")
+		v.Use = false
+	}
+	if v.Use {
+		six := s.Family == 6 || slices.ContainsFunc(s.Excluded, func(a vrrp.Address) bool { return a.Prefix.Addr().Is6() })
+		s.VMAC = b.vmac(vrrp.VMAC{
+			Name: v.Name, Base: s.Interface, MAC: b.macOf(v, s.Family, s.VRID), IPVLAN: v.IPVLAN, Flag: v.Flag, Group: v.Group,
+			IPv4: s.Family == 4, IPv6: six, LocalSource: s.Family == 6 && !s.XmitBase, Source: v.Source,
+		}, cmp.Or(b.g.vmacPrefix, "vrrp"), s, d.node.Pos)
+		if v.IPVLAN && !s.Source.IsValid() && v.Source.IsValid() {
+			s.Source = v.Source.Addr()
+		}
+	}
+	single := map[netip.Prefix]bool{}
+	for _, list := range [][]addressLine{d.addresses, d.excluded} {
+		for _, a := range list {
+			single[a.Prefix] = single[a.Prefix] || a.vmac
+		}
+	}
+	for _, list := range [][]vrrp.Address{s.Addresses, s.Excluded} {
+		for i := range list {
+			a := &list[i]
+			on, f := cmp.Or(a.Interface, s.Interface), family(a.Prefix.Addr())
+			switch {
+			case s.VMAC != "" && on == s.Interface && f == s.Family:
+				a.Interface = s.VMAC
+			case on != "" && (v.Addresses || single[a.Prefix]):
+				a.Interface = b.vmac(vrrp.VMAC{
+					Base: on, MAC: b.macOf(&VMAC{}, f, s.VRID), Group: -1, IPv4: f == 4, IPv6: f == 6, LocalSource: f == 6,
+				}, cmp.Or(b.g.vmacAddrPrefix, b.g.vmacPrefix, "vrrp"), s, d.node.Pos)
+			}
+		}
+	}
+}
+
+// macOf is RFC 9568 section 7.3: 00-00-5E-00-01-{VRID}, for IPv6 00-00-5E-00-02-{VRID}, unless another is asked for.
+func (b *builder) macOf(v *VMAC, family, vrid uint8) [6]byte {
+	if v.MAC != "" {
+		mac, _ := octets(v.MAC, vrid)
+		return mac
+	}
+	mac := [6]byte{0, 0, 0x5e, 0, 1, vrid}
+	if family == 6 {
+		mac[4] = 2
+	}
+	return mac
+}
+
+// vmac gives the name of an interface with a virtual MAC address, which is noted if it is new.
+func (b *builder) vmac(v vrrp.VMAC, prefix string, s *vrrp.InstanceSettings, at syntax.Pos) string {
+	for i := range b.c.VRRP.VMACs {
+		o := &b.c.VRRP.VMACs[i]
+		if same := o.Base == v.Base && o.IPVLAN == v.IPVLAN && o.MAC == v.MAC; same && !v.IPVLAN && (v.Name == "" || v.Name == o.Name) {
+			o.IPv4, o.IPv6, o.LocalSource = o.IPv4 || v.IPv4, o.IPv6 || v.IPv6, o.LocalSource || v.LocalSource
+			return o.Name
+		}
+		if o.Name == v.Name {
+			b.err(at, RuleDuplicateName, "vrrp_instance '"+s.Name+"': interface '"+v.Name+"' is that of another instance; another name is used", "")
+			v.Name = ""
+		}
+	}
+	if v.Name == "" {
+		v.Name = b.vmacFree(&v, prefix, s.VRID)
+	}
+	b.c.VRRP.VMACs = append(b.c.VRRP.VMACs, v)
+	return v.Name
+}
+
+// vmacFree is the name of an interface that has none yet: one that is on the machine already with the right MAC
+// address, or the first that is free. compat: prefix.VRID, for IPv6 then prefix6.VRID, then a number counted up.
+func (b *builder) vmacFree(v *vrrp.VMAC, prefix string, vrid uint8) string {
+	names := []string{fmt.Sprintf("%s.%d", prefix, vrid)}
+	if !v.IPv4 {
+		names = append(names, fmt.Sprintf("%s6.%d", prefix, vrid))
+	}
+	for n := 1; n < 256; n++ {
+		names = append(names, fmt.Sprintf("%s%d.%d", prefix, n, vrid))
+	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return len(name) > 15 || slices.ContainsFunc(b.c.VRRP.VMACs, func(o vrrp.VMAC) bool { return o.Name == name })
+	})
+	if b.e.MAC == nil || v.IPVLAN {
+		return names[0]
+	}
+	free := ""
+	for k, name := range names {
+		mac, there := b.e.MAC(name)
+		if there && mac == v.MAC {
+			return name
+		}
+		if !there && free == "" {
+			free = name
+		}
+		if free != "" && k > 3 {
+			break // what was made earlier is among the first ones
+		}
+	}
+	return cmp.Or(free, names[0])
 }

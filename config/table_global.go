@@ -47,7 +47,7 @@ var globalKeywords = []Keyword{
 	row("vrrp_garp_interval", "SECONDS", "0", 'B', "The least time between two gratuitous ARPs on one interface.", announceGap(func(b *builder, d time.Duration) { b.c.VRRP.GarpInterval = d })),
 	row("vrrp_gna_interval", "SECONDS", "0", 'B', "The least time between two unsolicited neighbour advertisements on one interface.", announceGap(func(b *builder, d time.Duration) { b.c.VRRP.GnaInterval = d })),
 	row("vrrp_min_garp", yesNo, "off", 'C', "Announces each address once, without delay and refresh, where nothing else is set.", truth(func(b *builder, v bool) { b.g.minGarp = v })),
-	row("vrrp_garp_extra_if", "[all] SECONDS", "0", 'C', "How often addresses on other interfaces are announced, so that switches keep knowing them.", readGarpExtra).inert("the refresh of an instance covers the addresses on every interface"),
+	row("vrrp_garp_extra_if", "[all] SECONDS", "0", 'C', "How often addresses on other interfaces are announced, so that switches keep knowing them.", readGarpExtra),
 	old("vrrp_vmac_garp_intvl", "vrrp_garp_extra_if", "[all] SECONDS", readGarpExtra),
 	row("vrrp_down_timer_adverts", "N", "3", 'C', "How many missed adverts mean that the MASTER is gone.", globalInt(1, 100, func(g *globals) *opt[int64] { return &g.downAdverts })),
 	row("vrrp_lower_prio_no_advert", yesNo, "off", 'C', "A MASTER does not answer an advert of lower priority.", globalBool(func(g *globals) *opt[bool] { return &g.lowerNoAdvert })),
@@ -66,7 +66,7 @@ var globalKeywords = []Keyword{
 	row("disable_local_igmp", "", "off", 'C', "Turns off IGMP reports for link-local multicast while running.", mark(func(b *builder) *bool { return &b.c.Global.DisableLocalIGMP })).inert("the reports do no harm here"),
 	row("nftables", "[TABLE]", "keepalived", 'B', "The nftables table in which packets to addresses are filtered.", optional(func(b *builder, s string) {
 		if s != "" {
-			b.c.Global.Firewall.Table = s
+			b.c.Global.Firewall.Table, b.c.Global.Firewall.Chosen = s, true
 		}
 	})),
 	row("nftables_priority", "N", "-1", 'C', "The priority of the chains in that table.", number(math.MinInt32, math.MaxInt32, func(b *builder, v int64) { b.c.Global.Firewall.Priority = int32(v) })),
@@ -74,8 +74,8 @@ var globalKeywords = []Keyword{
 	row("nftables_counters", "", "off", 'C', "Counts packets in each rule.", mark(func(b *builder) *bool { return &b.c.Global.Firewall.Counters })),
 	row("vrrp_iptables", "[INCHAIN [OUTCHAIN]]", "", 'C', "Asked for the filter to be made by iptables.", kept).inert(noFilterKind),
 	row("vrrp_ipsets", "[SET4 [SET6 [SETIF6 [IGMP [MLD [ND]]]]]]", "", 'C', "Named the ipsets used with iptables.", kept).inert(noFilterKind),
-	row("vmac_prefix", "STRING", "vrrp", 'C', "The start of the names of interfaces with a virtual MAC address.", limited(11, func(*builder, string) {})).inert(noVMAC),
-	row("vmac_addr_prefix", "STRING", "that of vmac_prefix", 'C', "The same for interfaces made for single addresses.", limited(11, func(*builder, string) {})).inert(noVMAC),
+	row("vmac_prefix", "STRING", "vrrp", 'C', "The start of the names of interfaces with a virtual MAC address.", limited(11, func(b *builder, s string) { b.g.vmacPrefix = s })),
+	row("vmac_addr_prefix", "STRING", "that of vmac_prefix", 'C', "The same for interfaces made for single addresses.", limited(11, func(b *builder, s string) { b.g.vmacAddrPrefix = s })),
 	row("vrrp_netlink_cmd_rcv_bufs", "BYTES", "the kernel's", 'C', "The receive buffer of the socket for commands to the kernel.", number(0, math.MaxUint32, func(b *builder, v int64) { b.c.Global.Buffers.NetlinkCommand = uint32(v) })).inert(noBuffers),
 	row("vrrp_netlink_cmd_rcv_bufs_force", yesNo, "off", 'C', "Takes that size even beyond the kernel's limit.", truth(func(b *builder, v bool) { b.c.Global.Buffers.NetlinkCommandForce = v })).inert(noBuffers),
 	row("vrrp_netlink_monitor_rcv_bufs", "BYTES", "the kernel's", 'C', "The receive buffer of the socket for messages of the kernel.", number(0, math.MaxUint32, func(b *builder, v int64) { b.c.Global.Buffers.NetlinkMonitor = uint32(v) })).inert(noBuffers),

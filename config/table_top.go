@@ -35,7 +35,6 @@ const (
 	noServers    = "virtual servers are not served by this version"
 	noBFD        = "BFD sessions are not run by this version"
 	noPolling    = "link state comes from the kernel by netlink"
-	noVMAC       = "addresses use the interface's own MAC address in this version"
 	noFilterKind = "packets are filtered by nftables alone"
 	noBuffers    = "socket buffers are sized by vigild itself"
 	noDBus       = "there is no D-Bus service in this version"
@@ -54,6 +53,7 @@ type globals struct {
 	checkUnicast, notifyPriority                bool
 	garpExtra                                   opt[time.Duration]
 	garpExtraAll                                bool
+	vmacPrefix, vmacAddrPrefix                  string
 	mcast4, mcast6                              netip.Addr
 	startupDelay                                time.Duration
 	fifos                                       map[string]*fifoDraft

@@ -77,6 +77,15 @@ func instInt(lo, hi int64, field func(*draft) *opt[int64]) reader {
 	}
 }
 
+// readVersion reads version. compat: version 2 with IPv6 is possible only when it stands before the addresses.
+func readVersion(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	if n.Arg(0) == "2" && len(b.inst.addresses) > 0 && b.inst.familyOf() == 6 {
+		b.warn(n.Pos, RuleIncompatible, "version 2 has no IPv6, and the addresses above are IPv6; it is ignored", "version 3")
+		return nil
+	}
+	return instInt(2, 3, func(d *draft) *opt[int64] { return &d.version })(b, k, n)
+}
+
 // instCount is instInt for counts, of which 0 becomes 1.
 func instCount(field func(*draft) *opt[int64]) reader {
 	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
@@ -91,7 +100,7 @@ var instanceKeywords = []Keyword{
 	row("virtual_router_id", "1..255", "", 'A', "The number that all routers of this virtual router have in common.", instInt(1, 255, func(d *draft) *opt[int64] { return &d.vrid })),
 	row("priority", "1..255", "100", 'A', "Who of several routers becomes MASTER: the highest; 255 is the owner of the addresses.", instInt(1, 255, func(d *draft) *opt[int64] { return &d.priority })),
 	row("advert_int", "SECONDS", "1", 'A', "The time between two adverts: whole seconds up to 255 in version 2, hundredths up to 40.95 in version 3.", duration(10*time.Millisecond, 255*second, func(b *builder, v opt[time.Duration]) { b.inst.advert = v })),
-	row("version", "2|3", "that of vrrp_version; 3 for IPv6", 'A', "The protocol version.", instInt(2, 3, func(d *draft) *opt[int64] { return &d.version })),
+	row("version", "2|3", "that of vrrp_version; 3 for IPv6", 'A', "The protocol version.", readVersion),
 	row("native_ipv6", "", "by the addresses", 'C', "Sends adverts over IPv6 even when the first address is IPv4.", mark(func(b *builder) *bool { return &b.inst.native6 })),
 	row("nopreempt", "", "off", 'A', "A router of higher priority leaves a living MASTER of lower priority alone.", instMark(true, func(d *draft) *opt[bool] { return &d.nopreempt })),
 	row("preempt", "", "on", 'B', "The opposite of nopreempt, for old configurations.", instMark(false, func(d *draft) *opt[bool] { return &d.nopreempt })),
@@ -132,10 +141,10 @@ var instanceKeywords = []Keyword{
 	row("virtual_routes", "{ ROUTE... }", "", 'B', "Routes that the MASTER installs.", readVirtualRoutes),
 	row("virtual_rules", "{ RULE... }", "", 'C', "Routing rules that the MASTER installs.", readVirtualRules),
 	row("promote_secondaries", "", "off", 'C', "Keeps the other addresses of a subnet when the first one goes.", mark(func(b *builder) *bool { return &b.inst.s.PromoteSecondaries })),
-	row("use_vmac", "[[name] INTERFACE] [MAC] [netlink_notify_msg] [group N]", "off", 'B', "Moves the virtual MAC address of the RFC along with the addresses, on an interface of its own.", readVMAC).inert(noVMAC),
-	row("use_vmac_addr", "", "off", 'C', "The same for addresses on other interfaces.", mark(func(b *builder) *bool { return &b.inst.extra.VMAC.Addresses })).inert(noVMAC),
-	row("vmac_xmit_base", "", "off", 'B', "Sends adverts from the interface below the one with the virtual MAC address.", mark(func(b *builder) *bool { return &b.inst.extra.VMAC.XmitBase })).inert("adverts are always sent so in this version"),
-	row("use_ipvlan", "[[name] INTERFACE] [ADDRESS] [bridge|private|vepa] [group N]", "off", 'C', "Runs on an ipvlan interface.", readVMAC).inert(noVMAC),
+	row("use_vmac", "[[name] INTERFACE] [MAC] [netlink_notify_msg] [group N]", "off", 'B', "Moves the virtual MAC address of the RFC along with the addresses, on an interface of its own.", readVMAC),
+	row("use_vmac_addr", "", "off", 'C', "The same for addresses on other interfaces.", mark(func(b *builder) *bool { return &b.inst.extra.VMAC.Addresses })),
+	row("vmac_xmit_base", "", "off", 'B', "Sends adverts from the interface below the one with the virtual MAC address.", mark(func(b *builder) *bool { return &b.inst.extra.VMAC.XmitBase })),
+	row("use_ipvlan", "[[name] INTERFACE] [ADDRESS] [bridge|private|vepa] [group N]", "off", 'C', "Runs on an ipvlan interface.", readVMAC),
 	row("kernel_rx_buf_size", "BYTES", "that of vrrp_rx_bufs_policy", 'C', "The receive buffer of the instance's socket.", number(1, math.MaxUint32, func(b *builder, v int64) { b.inst.extra.KernelRxBuf = uint32(v) })).inert(noBuffers),
 	row("linkbeat_use_polling", "", "", 'D', "Asked for the interface to be polled for its link state.", mark(func(b *builder) *bool { return &b.inst.extra.Linkbeat })).inert(noPolling),
 	row("debug", "0..4", "", 'D', "Set a level of logging that never did anything.", kept).inert("it never had one"),
@@ -151,7 +160,7 @@ var instanceGarpKeywords = []Keyword{
 	row("garp_master_refresh_repeat", "N", "the global one", 'B', "How often each address is announced at a refresh.", instCount(func(d *draft) *opt[int64] { return &d.garpRefreshRepeat })),
 	row("garp_lower_prio_delay", "SECONDS", "the global one", 'C', "How long after an advert of lower priority the addresses are announced once more.", instInt(0, math.MaxInt32, func(d *draft) *opt[int64] { return &d.garpLowerDelay })),
 	row("garp_lower_prio_repeat", "N", "the global one", 'C', "How often each address is announced after an advert of lower priority.", instInt(0, math.MaxInt32, func(d *draft) *opt[int64] { return &d.garpLowerRep })),
-	row("garp_extra_if", "[all] SECONDS", "the global one", 'C', "How often addresses on other interfaces are announced.", readGarpExtra).inert("garp_master_refresh covers the addresses on every interface"),
+	row("garp_extra_if", "[all] SECONDS", "the global one", 'C', "How often addresses on other interfaces are announced.", readGarpExtra),
 	old("vmac_garp_intvl", "garp_extra_if", "[all] SECONDS", readGarpExtra),
 }
 
@@ -412,27 +421,64 @@ func (b *builder) finishHMAC(d *draft) {
 	d.s.AuthHMAC = &h.s
 }
 
-// readVMAC takes the words of use_vmac and use_ipvlan as far as they say which interface.
+// readVMAC takes the words of use_vmac and use_ipvlan.
 func readVMAC(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	v := &b.inst.extra.VMAC
-	v.Use, v.IPVLAN = true, k.Name == "use_ipvlan"
+	*v = VMAC{Use: true, IPVLAN: k.Name == "use_ipvlan", Group: -1, XmitBase: v.XmitBase, Addresses: v.Addresses}
 	for i := 0; i < len(n.Args); i++ {
+		at := n.ArgPos(i)
 		switch w := n.Args[i].Text; {
 		case w == "name" && i+1 < len(n.Args):
 			i++
-			v.Name = n.Args[i].Text
+			b.vmacName(v, n.Args[i].Text, n.ArgPos(i))
 		case w == "group" && i+1 < len(n.Args):
 			i++
+			if g, ok := b.integer(n.Args[i].Text, n.ArgPos(i), 0, math.MaxUint32); ok {
+				v.Group = g
+			}
+		case v.IPVLAN && ipvlanFlag(w) >= 0:
+			v.Flag = uint16(ipvlanFlag(w))
+		case v.IPVLAN && strings.ContainsAny(w, ".:") && !v.Source.IsValid():
+			if p, ok := b.prefix(w, at); ok {
+				v.Source = p
+			}
 		case strings.Count(w, ":") == 5 || strings.Count(w, ":") == 4:
+			if _, ok := octets(w, 0); !ok {
+				b.err(at, RuleBadWord, "'"+clip(w)+"' is no MAC address; the one of the RFC is used", "six octets, or five to which the virtual_router_id is added")
+				continue
+			}
 			v.MAC = w
-		case w == "netlink_notify_msg", v.IPVLAN && (w == "bridge" || w == "private" || w == "vepa"):
-		case v.IPVLAN && strings.ContainsAny(w, ".:"):
-			v.MAC = w
-		case v.Name == "" && len(w) <= 15:
-			v.Name = w
+		case w == "netlink_notify_msg":
+			b.note(at, RuleNoEffect, "'netlink_notify_msg' is understood and has no effect: neighbours are told by the announcements", "")
+		case v.Name == "":
+			b.vmacName(v, w, at)
 		default:
-			b.err(n.Args[i].Pos, RuleBadWord, "'"+n.Keyword+"' does not know '"+clip(w)+"'", k.Form)
+			b.err(at, RuleBadWord, "'"+n.Keyword+"' does not know '"+clip(w)+"'", k.Form)
 		}
 	}
 	return kept(b, k, n)
+}
+
+// ipvlanFlag is the number of a kind of ipvlan, -1 for another word.
+func ipvlanFlag(word string) int { return slices.Index([]string{"bridge", "private", "vepa"}, word) }
+
+func (b *builder) vmacName(v *VMAC, name string, at syntax.Pos) {
+	if len(name) > 15 || strings.ContainsAny(name, "/ ") || name == "." || name == ".." {
+		b.err(at, RuleOutOfRange, "'"+clip(name)+"' cannot be the name of an interface; one by the virtual_router_id is used", "at most 15 bytes")
+		return
+	}
+	v.Name = name
+}
+
+// octets reads a MAC address; the virtual router id is the sixth octet where there are five.
+func octets(s string, vrid uint8) (mac [6]byte, ok bool) {
+	mac[5] = vrid
+	for i, word := range strings.Split(s, ":") {
+		v, err := strconv.ParseUint(word, 16, 8)
+		if err != nil {
+			return mac, false
+		}
+		mac[i] = byte(v)
+	}
+	return mac, mac[0]&1 == 0 // a group address is nobody's own
 }
