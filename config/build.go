@@ -78,7 +78,7 @@ type builder struct {
 	scripts   []*scriptDraft
 	files     []*fileDraft
 	processes []*processDraft
-	bfds      map[string]bool
+	bfd       *bfdDraft // the bfd_instance being read
 	statics   []staticAddress
 	names     map[string]map[string]syntax.Pos
 	commands  []commandUse
@@ -102,7 +102,7 @@ func build(tree *syntax.Tree, e Environment) *builder {
 	b := &builder{
 		c: &Config{Files: tree.Files}, e: e, index: newIndex(Keywords), drop: map[*syntax.Node]bool{},
 		instead: map[*syntax.Node]*syntax.Node{},
-		noted:   map[string]bool{}, bfds: map[string]bool{}, names: map[string]map[string]syntax.Pos{},
+		noted:   map[string]bool{}, names: map[string]map[string]syntax.Pos{},
 	}
 	b.defaults()
 	b.c.canonical = b.statements(tree.Nodes, "")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/bfd"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/track"
@@ -37,9 +38,12 @@ type Config struct {
 	Scripts []Script
 	// Processes run parallel to VRRP.Processes, also those that nothing tracks.
 	Processes []track.ProcessSettings
+	// Sessions are the BFD sessions; BFD runs parallel to it.
+	Sessions []bfd.Settings
+	BFD      []BFD
 	// TrackGroups are the track_group blocks: instances that follow static addresses.
 	TrackGroups []TrackGroup
-	// Rest is what is kept as text for parts of vigild that read it themselves: virtual servers, BFD sessions.
+	// Rest is what is kept as text for parts of vigild that read it themselves: virtual servers.
 	Rest []*syntax.Node
 
 	canonical []*syntax.Node

@@ -430,8 +430,6 @@ func (b *builder) finishTracks(d *draft, group *groupDraft) {
 	s := &d.s
 	for _, t := range d.tracks {
 		switch {
-		case t.Kind == event.SubjectBFD:
-			continue // said by no_effect
 		case t.Kind == event.SubjectInterface && t.Name == s.Interface && !s.DontTrackPrimary:
 			b.note(t.pos, RuleIncompatible, "the instance follows its own interface anyway", "")
 			continue

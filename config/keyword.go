@@ -58,6 +58,7 @@ var Keywords = slices.Concat(
 	in("track_file", fileKeywords),
 	in("vrrp_track_file", fileKeywords),
 	in("vrrp_track_process", trackProcessKeywords),
+	in("bfd_instance", bfdKeywords),
 	in("vrrp_instance", instanceKeywords, notifyKeywords, instanceGarpKeywords),
 	in("vrrp_instance/authentication", authKeywords),
 	in("vrrp_instance/auth_hmac", hmacKeywords),

@@ -45,6 +45,7 @@ func (c *Config) Rows(of RowsOf) []event.Row {
 	}
 	r.files()
 	r.processes()
+	r.sessions()
 	for _, name := range r.interfaces {
 		r.add(event.Row{Interface: &event.InterfaceRow{Name: name, IfIndex: of.Index(name)}})
 	}

@@ -172,7 +172,7 @@ var groupKeywords = append([]Keyword{
 	row("track_script", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'B', "Scripts that every member follows.", readTracks(event.SubjectScript)),
 	row("track_file", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'C', "Files that every member follows.", readTracks(event.SubjectFile)),
 	row("track_process", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'C', "Processes that every member follows.", readTracks(event.SubjectProcess)),
-	row("track_bfd", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'C', "BFD sessions that every member follows.", readTracks(event.SubjectBFD)).inert(noBFD),
+	row("track_bfd", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'C', "BFD sessions that every member follows.", readTracks(event.SubjectBFD)),
 	row("sync_group_tracking_weight", "", "off", 'C', "Lets members keep the weights of what they follow.", mark(func(b *builder) *bool { return &b.group.s.TrackingWeight })),
 	old("global_tracking", "sync_group_tracking_weight", "", mark(func(b *builder) *bool { return &b.group.s.TrackingWeight })),
 }, commonNotify...)
@@ -454,7 +454,7 @@ func (b *builder) resolve(t *trackLine) bool {
 		}
 	case event.SubjectBFD:
 		kind = "bfd_instance"
-		if b.bfds[t.Name] {
+		if b.trackedBFD(t) {
 			return true
 		}
 	case event.SubjectNone, event.SubjectInstance, event.SubjectGroup, event.SubjectVirtualServer, event.SubjectRealServer,

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/bfd"
+	"github.com/vigild/vigild/engine/event"
 )
 
 // row makes a row of the table of keywords.
@@ -33,7 +35,6 @@ func (k Keyword) inert(why string) Keyword {
 const (
 	yesNo        = "[true|on|yes|false|off|no]"
 	noServers    = "virtual servers are not served by this version"
-	noBFD        = "BFD sessions are not run by this version"
 	noPolling    = "link state comes from the kernel by netlink"
 	noFilterKind = "packets are filtered by nftables alone"
 	noBuffers    = "socket buffers are sized by vigild itself"
@@ -87,7 +88,7 @@ var topKeywords = []Keyword{
 		b.c.Global.Instance, b.c.Global.UsePidDir = s, true
 	})),
 	row("child_wait_time", "SECONDS", "5", 'C', "How long the parent waits for its workers at stop before it kills them.", number(0, math.MaxUint32, func(b *builder, v int64) { b.c.Global.ChildWaitTime = time.Duration(v) * second })),
-	row("bfd_instance", "NAME { ... }", "", 'B', "A BFD session with a neighbour.", readBFD).inert(noBFD),
+	row("bfd_instance", "NAME { ... }", "", 'B', "A BFD session with a neighbour.", readBFD),
 	row("virtual_server_group", "NAME { ADDRESS [PORT] | fwmark N ... }", "", 'B', "Addresses that one virtual server answers at.", keepBlock).inert(noServers),
 	row("virtual_server", "ADDRESS [PORT] | fwmark N | group NAME { ... }", "", 'A', "A load-balanced service and its real servers.", readKept).inert(noServers),
 	row("SSL", "{ ... }", "", 'C', "Certificates shown to real servers by SSL_GET.", readKept).inert(noServers),
@@ -160,20 +161,6 @@ func readTrackGroupMembers(b *builder, k *Keyword, n *syntax.Node) *syntax.Node 
 		out = append(out, &syntax.Node{Keyword: w.Text, Pos: w.Pos})
 	}
 	return blockOf(k, n, out)
-}
-
-// readBFD remembers the name, so that track_bfd can refer to it, and keeps the block.
-func readBFD(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
-	name := b.named(k, n)
-	if name == "" || !b.unique("bfd_instance", name, n.Pos) {
-		return nil
-	}
-	if len(name) > 31 {
-		b.err(n.ArgPos(0), RuleOutOfRange, "the name of a BFD session is longer than 31 bytes; it is ignored", "")
-		return nil
-	}
-	b.bfds[name] = true
-	return readKept(b, k, n)
 }
 
 // readKept checks the keywords of a block that another part of vigild reads, and keeps it.
@@ -251,8 +238,6 @@ const checkerKeywords = "connect_ip B connect_port A bindto B bind_port C bind_i
 // opens a block ends in {.
 var others = []struct{ block, keywords string }{
 	{"SSL", "password C ca C certificate C key C"},
-	{"bfd_instance", "source_ip B neighbor_ip B neighbour_ip B min_rx B min_tx B idle_tx B multiplier B passive C ttl C hoplimit C " +
-		"max_hops C multihop C weight B vrrp C checker C"},
 	{"virtual_server", "ip_family B retry B delay_before_retry B warmup C connect_timeout B delay_loop A inhibit_on_failure B lb_algo A " +
 		"lvs_sched A hashed D ops B flag-1 C flag-2 C flag-3 C sh-port C sh-fallback C mh-port C mh-fallback C lb_kind A lvs_method A " +
 		"persistence_engine C persistence_timeout A persistence_granularity B protocol A ha_suspend B smtp_alert B virtualhost B " +
@@ -298,4 +283,213 @@ func otherKeywords() []Keyword {
 		}
 	}
 	return out
+}
+
+// BFD is what stands in a bfd_instance beside the settings of its session.
+type BFD struct {
+	Name string
+	// MaxHops is how many routers may be between, -1 for any number.
+	MaxHops int
+	// Weight and Reverse hold for a track_bfd line without a weight of its own.
+	Weight  int
+	Reverse bool
+	// VRRP and Checker say who hears of it.
+	VRRP, Checker bool
+}
+
+// bfdDraft is a bfd_instance as far as it has been read.
+type bfdDraft struct {
+	s    bfd.Settings
+	x    BFD
+	ttl  opt[int64]
+	hops opt[int64]
+}
+
+// Defaults of keepalived.
+const (
+	bfdInterval   = 10 * time.Millisecond
+	bfdIdle       = time.Second
+	bfdMultiplier = 5
+	bfdTTL        = 255
+	// compat: keepalived sends over IPv6 with a hop limit of 64 unless told
+	// otherwise, so no more can be asked of a neighbour whose limit is not
+	// configured here. We send 255, as RFC 5881 section 5 demands.
+	bfdLeastHopLimit = 64
+)
+
+var bfdKeywords = []Keyword{
+	row("neighbor_ip", "ADDRESS[%INTERFACE]", "", 'B', "The neighbour; its interface belongs to a link-local address.", readNeighbor),
+	row("neighbour_ip", "ADDRESS[%INTERFACE]", "", 'B', "The neighbour, in the other spelling.", readNeighbor),
+	row("source_ip", "ADDRESS", "any", 'B', "The own address of the session.", readBFDSource),
+	row("min_rx", "MILLISECONDS", "10", 'B', "The least time between two packets of the neighbour that can be borne.", millis(time.Millisecond, func(d *bfdDraft) *time.Duration { return &d.s.MinRx })),
+	row("min_tx", "MILLISECONDS", "10", 'B', "The time between two packets sent, while the neighbour can bear it.", millis(time.Millisecond, func(d *bfdDraft) *time.Duration { return &d.s.MinTx })),
+	row("idle_tx", "MILLISECONDS", "1000", 'B', "The time between two packets sent while the session is not up.", millis(time.Second, func(d *bfdDraft) *time.Duration { return &d.s.IdleTx })),
+	row("multiplier", "1..255", "5", 'B', "How many missing packets mean that the session is down.", number(1, 255, func(b *builder, v int64) { b.bfd.s.Multiplier = uint8(v) })),
+	row("passive", "", "off", 'C', "Waits for the neighbour to speak first.", mark(func(b *builder) *bool { return &b.bfd.s.Passive })),
+	row("ttl", "1..255", "255", 'C', "The TTL or hop limit of packets sent, and with max_hops the least accepted.", readBFDTTL),
+	row("hoplimit", "1..255", "255", 'C', "The same as ttl, by its name in IPv6.", readBFDTTL),
+	row("max_hops", "-1..255", "0", 'C', "How much lower than ttl the TTL of a packet received may be; -1 accepts any.", readMaxHops),
+	row("multihop", yesNo, "off", 'C', "Speaks on the port of RFC 5883 for neighbours behind routers.", truth(func(b *builder, v bool) { b.bfd.s.Multihop = v })),
+	row("weight", "-253..253 [reverse]", "0", 'B', "What is added to the priority while the session is up (positive) or down (negative); 0 means FAULT while it is down.", readWeight(253, func(b *builder) (*int, *bool) { return &b.bfd.x.Weight, &b.bfd.x.Reverse })),
+	row("vrrp", "", "both", 'C', "Only VRRP hears of the session.", mark(func(b *builder) *bool { return &b.bfd.x.VRRP })),
+	row("checker", "", "both", 'C', "Only checkers hear of the session.", mark(func(b *builder) *bool { return &b.bfd.x.Checker })),
+}
+
+// readBFD reads a bfd_instance.
+func readBFD(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	name := b.named(k, n)
+	if name == "" || !b.unique("bfd_instance", name, n.Pos) {
+		return nil
+	}
+	if len(name) > 31 {
+		b.err(n.ArgPos(0), RuleOutOfRange, "the name of a BFD session is longer than 31 bytes; it is ignored", "")
+		return nil
+	}
+	b.extra(n, 1)
+	d := &bfdDraft{
+		s: bfd.Settings{Name: name, MinRx: bfdInterval, MinTx: bfdInterval, IdleTx: bfdIdle, Multiplier: bfdMultiplier},
+		x: BFD{Name: name},
+	}
+	b.bfd = d
+	children := b.statements(n.Children, k.Path())
+	b.bfd = nil
+	if !b.finishBFD(d, n) {
+		delete(b.names["bfd_instance"], name)
+		return nil
+	}
+	b.c.Sessions = append(b.c.Sessions, d.s)
+	b.c.BFD = append(b.c.BFD, d.x)
+	return blockOf(k, n, children, name)
+}
+
+// finishBFD settles what keywords say together.
+func (b *builder) finishBFD(d *bfdDraft, n *syntax.Node) bool {
+	s := &d.s
+	switch {
+	case !s.Neighbor.IsValid():
+		b.err(n.Pos, RuleMissingAddress, "bfd_instance '"+s.Name+"' has no neighbour; it is ignored", "neighbor_ip ADDRESS")
+		return false
+	case s.Local.IsValid() && family(s.Local) != family(s.Neighbor):
+		b.err(n.Pos, RuleAddressFamily, "source_ip and neighbor_ip of bfd_instance '"+s.Name+"' are of different families; it is ignored", "")
+		return false
+	case slices.ContainsFunc(b.c.Sessions, func(o bfd.Settings) bool {
+		return o.Neighbor == s.Neighbor && o.Multihop == s.Multihop && (o.Local == s.Local || !o.Local.IsValid() || !s.Local.IsValid())
+	}):
+		b.err(n.Pos, RuleDuplicateAddress, "there is a BFD session with "+s.Neighbor.String()+" already; '"+s.Name+"' is ignored", "")
+		return false
+	}
+	s.TTL, s.MinTTL = uint8(d.ttl.or(bfdTTL)), int(d.ttl.or(bfdTTL))
+	if !d.ttl.set && s.Neighbor.Is6() {
+		s.MinTTL = bfdLeastHopLimit
+	}
+	hops := d.hops.or(0)
+	if hops > int64(s.TTL) {
+		b.warn(d.hops.pos, RuleOutOfRange, "max_hops is more than the TTL; "+strconv.Itoa(int(s.TTL))+" is used", "")
+		hops = int64(s.TTL)
+	}
+	d.x.MaxHops = int(hops)
+	if s.MinTTL -= int(hops); hops < 0 || s.MinTTL < 0 {
+		s.MinTTL = 0
+	}
+	if !d.x.VRRP && !d.x.Checker {
+		d.x.VRRP, d.x.Checker = true, true
+	}
+	return true
+}
+
+// BFDByName gives what stands beside the settings of a session, or nil.
+func (c *Config) BFDByName(name string) *BFD {
+	for i := range c.BFD {
+		if c.BFD[i].Name == name {
+			return &c.BFD[i]
+		}
+	}
+	return nil
+}
+
+func readNeighbor(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	word, ok := b.value(k, n)
+	if !ok {
+		return nil
+	}
+	a, err := netip.ParseAddr(word)
+	if err != nil || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" && !a.IsLinkLocalUnicast() {
+		b.err(n.ArgPos(0), RuleBadAddress, "'"+clip(word)+"' is not the address of a neighbour", "")
+		return nil
+	}
+	if a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "" {
+		b.err(n.ArgPos(0), RuleBadAddress, "the link-local address '"+clip(word)+"' needs its interface", word+"%INTERFACE")
+		return nil
+	}
+	b.bfd.s.Neighbor = a.Unmap()
+	return same(k, n, b.bfd.s.Neighbor.String())
+}
+
+func readBFDSource(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	word, ok := b.value(k, n)
+	if !ok {
+		return nil
+	}
+	a, ok := b.address(word, n.ArgPos(0))
+	if !ok {
+		return nil
+	}
+	b.bfd.s.Local = a
+	return same(k, n, a.String())
+}
+
+func readBFDTTL(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	return number(1, 255, func(b *builder, v int64) { b.bfd.ttl = opt[int64]{v, true, n.Pos} })(b, k, n)
+}
+
+func readMaxHops(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	return number(-1, 255, func(b *builder, v int64) { b.bfd.hops = opt[int64]{v, true, n.Pos} })(b, k, n)
+}
+
+// millis takes milliseconds with up to three decimals, as many as a packet can tell.
+func millis(least time.Duration, field func(*bfdDraft) *time.Duration) reader {
+	const most = math.MaxUint32 * time.Microsecond
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		word, ok := b.value(k, n)
+		if !ok {
+			return nil
+		}
+		v, ok := parseSeconds(word)
+		if v /= 1000; !ok || v%time.Microsecond != 0 {
+			b.err(n.ArgPos(0), RuleBadNumber, "'"+clip(word)+"' is not a time in milliseconds; it is ignored", "at most three decimals")
+			return nil
+		}
+		if v < least || v > most {
+			b.err(n.ArgPos(0), RuleOutOfRange, "'"+clip(word)+"' is not from "+formatMillis(least)+" to "+formatMillis(most)+" milliseconds; it is ignored", "")
+			return nil
+		}
+		*field(b.bfd) = v
+		return same(k, n, formatMillis(v))
+	}
+}
+
+func formatMillis(d time.Duration) string {
+	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', -1, 64)
+}
+
+// trackedBFD finds the session that a track_bfd line names.
+func (b *builder) trackedBFD(t *trackLine) bool {
+	x := b.c.BFDByName(t.Name)
+	if x == nil || !x.VRRP {
+		return false
+	}
+	t.Weight, t.Reverse = x.Weight, x.Reverse
+	return true
+}
+
+// sessions describes the BFD sessions.
+func (r *rowWriter) sessions() {
+	for i := range r.c.Sessions {
+		s, x := &r.c.Sessions[i], &r.c.BFD[i]
+		r.add(event.Row{BFD: &event.BFDRow{
+			Subject: event.Subject{Kind: event.SubjectBFD, Name: s.Name}, Index: i + 1, Neighbor: s.Neighbor, Source: s.Local,
+			MinRx: s.MinRx, MinTx: s.MinTx, IdleTx: s.IdleTx, Multiplier: s.Multiplier, Passive: s.Passive, Multihop: s.Multihop,
+			TTL: s.TTL, MaxHops: x.MaxHops, Weight: x.Weight, Reverse: x.Reverse,
+		}})
+	}
 }

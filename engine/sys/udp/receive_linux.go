@@ -43,7 +43,8 @@ func Receive(family uint8, port uint16) (*Receiver, error) {
 	if family == 6 {
 		domain, to = unix.AF_INET6, &unix.SockaddrInet6{Port: int(port)}
 		options = []option{
-			{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1}, {unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1},
+			{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1},
+			{unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1},
 			{unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1},
 		}
 	}

@@ -50,8 +50,10 @@ func Send(w Way) (*Sender, error) {
 	s.to = &unix.SockaddrInet4{Port: int(w.Port), Addr: as4(w.Remote)}
 	if w.Remote.Is6() {
 		domain, options = unix.AF_INET6, []option{
-			{unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, int(w.TTL)}, {unix.IPPROTO_IPV6, unix.IPV6_TCLASS, class},
-			{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1}, {unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1},
+			{unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, int(w.TTL)},
+			{unix.IPPROTO_IPV6, unix.IPV6_TCLASS, class},
+			{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1},
+			{unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1},
 		}
 		s.to = &unix.SockaddrInet6{Port: int(w.Port), Addr: w.Remote.As16(), ZoneId: uint32(w.IfIndex)}
 	}
