@@ -33,7 +33,9 @@ type VRRP struct {
 	pulse   pulse
 	ready   []int32
 	packet  vrrp.Packet
+	// heard counts the packets of this round, newest is when the last came.
 	heard   int
+	newest  event.Instant
 	tallies []event.Tally
 	stopped bool
 }
@@ -106,7 +108,7 @@ func (v *VRRP) takeIn() {
 
 // listen reads all packets there are.
 func (v *VRRP) listen() (err error) {
-	v.heard = 0
+	v.heard, v.newest = 0, 0
 	v.ready, err = v.poller.Ready(v.ready[:0])
 	if err != nil {
 		return err
@@ -121,13 +123,14 @@ func (v *VRRP) listen() (err error) {
 			}
 		}
 	}
-	v.pulse.heard(v.clock.Last(), v.heard, v.packet.At)
+	v.pulse.heard(v.clock.Last(), v.heard, v.newest)
 	return nil
 }
 
 // hear steps the machine with one packet, at the time at which it came.
 func (v *VRRP) hear(p *raw.Packet) {
 	v.heard++
+	v.newest = max(v.newest, p.At)
 	v.packet = vrrp.Packet{
 		IfIndex: p.IfIndex, Family: p.Family, Source: p.Source, Dest: p.Dest, TTL: p.TTL,
 		At: p.At, Wall: p.Wall, AH: p.AH, Head: p.Head, Payload: p.Payload,

@@ -259,9 +259,13 @@ func TestPulseGathersOnlyWhatComesThick(t *testing.T) {
 	if !p.gather() {
 		t.Error("forgets the stretch before")
 	}
-	p.heard(now.Add(thickTime+2), 100, now.Add(thickTime+2-stillTime))
+	p.heard(now.Add(thickTime+2), bunchLeast, now.Add(thickTime+2-lazy/4))
 	if p.gather() {
-		t.Error("gathers after the last packet of a burst")
+		t.Error("gathers after the last packet of a bunch")
+	}
+	p.heard(now.Add(thickTime+3), bunchLeast-1, now.Add(thickTime+3-lazy/4))
+	if !p.gather() {
+		t.Error("takes a few packets for a bunch that is over")
 	}
 	p.heard(now.Add(10*thickTime), 1, now.Add(10*thickTime))
 	if p.gather() {

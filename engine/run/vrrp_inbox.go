@@ -67,14 +67,14 @@ func (b *inbox) close() error {
 // come thick: many routers' adverts are then taken in one wake-up, which costs
 // ten times what a packet does. Timers are not affected, and elections are
 // judged by receive times.
-const lazy = 2 * time.Millisecond
+const lazy = 3 * time.Millisecond
 
-// Packets come thick when more than thickMost came within thickTime, and are
-// not over yet when the last one is younger than stillTime.
+// Packets come thick when more than thickMost came within thickTime. A bunch of
+// at least bunchLeast is over when the last quarter of lazy brought nothing.
 const (
-	thickMost = 50
-	thickTime = 100 * time.Millisecond
-	stillTime = 500 * time.Microsecond
+	thickMost  = 50
+	thickTime  = 100 * time.Millisecond
+	bunchLeast = 8
 )
 
 // pulse is the loop's sense of time: how long to rest, and whether packets
@@ -102,7 +102,7 @@ func (p *pulse) heard(now event.Instant, n int, newest event.Instant) {
 	if n == 0 {
 		return
 	}
-	p.fresh = now.Sub(newest) < stillTime
+	p.fresh = n < bunchLeast || now.Sub(newest) < lazy/4
 	switch past := now.Sub(p.since); {
 	case past > 2*thickTime:
 		p.since, p.count, p.last = now, n, 0
