@@ -476,3 +476,26 @@ func TestHMACKeyFile(t *testing.T) {
 		t.Errorf("trailer %x, want the tag %x", f.Advert.Trailer, tag(t, f, hexKey))
 	}
 }
+
+// TestAHKilledRole: the successor of a killed vrrp role does not know how far
+// that had counted, and its peer notices nothing all the same.
+func TestAHKilledRole(t *testing.T) {
+	t.Parallel()
+	d := obeyed(t, pair{lab.Vigild, lab.Keepalived}, withAH("sesame"), withAH("sesame"))
+	for n := range 2 {
+		killRole(t, d.m, "vrrp")
+		lab.Until(t, soon, "it resumed", func() bool {
+			return strings.Count(d.m.Said(), `"from":"INIT","to":"MASTER","reason":"resumed"`) == n+1
+		})
+		// Longer than the peer would wait for an advert that it believes.
+		from := d.heard.Len()
+		for range 6 {
+			from = d.next(from, "the master's beat", d.hi.from(d.a)).Index + 1
+		}
+	}
+	for _, c := range d.s.Changes() {
+		if c.Name == "VI_1" && c.State != lab.Backup {
+			t.Errorf("the peer became %s", c.State)
+		}
+	}
+}
