@@ -17,7 +17,7 @@ import (
 )
 
 // shown are the transcripts whose metrics are kept.
-var shown = []string{"start-failover-return", "sync-group-failover", "rejects-v2", "near-miss", "script-weight", "lower-while-master", "resume"}
+var shown = []string{"start-failover-return", "sync-group-failover", "rejects-v2", "near-miss", "script-weight", "lower-while-master", "resume", "two-masters", "claim", "late-but-rescued", "address-restore"}
 
 // TestTranscriptsMeasured renders what each router of a transcript would show
 // at its end, without what is still 0.

@@ -55,6 +55,7 @@ func (c *Collector) instance(m *emitter, in *ledger.Instance) {
 	}
 	m.number("vigil_vrrp_priority", float64(in.Priority), name)
 	m.number("vigil_vrrp_base_priority", float64(row.Priority), name)
+	m.number("vigil_vrrp_priority_lead", float64(t.Lead), name)
 	m.number("vigil_vrrp_master_priority", float64(t.MasterPriority), name)
 	m.seconds("vigil_vrrp_advert_interval_seconds", row.AdvertInterval, name)
 	m.seconds("vigil_vrrp_master_advert_interval_seconds", t.MasterInterval, name)
@@ -79,6 +80,11 @@ func instanceCounters(m *emitter, in *ledger.Instance) {
 		{"vigil_vrrp_send_errors_total", t.SendErrors},
 		{"vigil_vrrp_master_down_near_misses_total", t.NearMisses},
 		{"vigil_vrrp_adverts_missed_total", t.Missed},
+		{"vigil_vrrp_promotions_total", t.Promotions},
+		{"vigil_vrrp_demotions_total", t.Demotions},
+		{"vigil_vrrp_self_suspicions_total", t.Suspicions},
+		{"vigil_vrrp_averted_takeovers_total", t.Averted},
+		{"vigil_vrrp_addresses_restored_total", t.Restored},
 		{"vigil_vrrp_gratuitous_arps_sent_total", t.GratuitousARPs},
 		{"vigil_vrrp_unsolicited_nas_sent_total", t.UnsolicitedNAs},
 		{"vigil_vrrp_announce_errors_total", t.AnnounceErrors},
@@ -90,6 +96,12 @@ func instanceCounters(m *emitter, in *ledger.Instance) {
 	}
 	for i, why := range []event.Reason{event.ConflictLower, event.ConflictEqual, event.ConflictHigher} {
 		m.number("vigil_vrrp_conflicting_adverts_received_total", float64(t.Conflicts[i]), name, why.String())
+	}
+	for _, x := range []struct {
+		evidence string
+		n        uint64
+	}{{"another_master", t.Conflicts[0] + t.Conflicts[1] + t.Conflicts[2]}, {"two_masters", t.TwoMasters}, {"address_claimed", t.Claims}} {
+		m.number("vigil_vrrp_split_brain_evidence_total", float64(x.n), name, x.evidence)
 	}
 	m.histogram("vigil_vrrp_advert_interarrival_ratio", hist{bounds: event.GapBounds(), counts: t.Gaps[:], sum: t.GapSum}, name)
 }

@@ -26,6 +26,7 @@ var explained = []string{
 	"start-failover-return", "priority-zero", "preempt", "higher-while-master", "script-fault", "script-weight",
 	"interface-down", "sync-group-failover", "rejects-v2", "resume", "late-and-silent", "frozen-master", "near-miss",
 	"address-gone", "address-refused", "stop-order", "reload-remove", "owner-at-once",
+	"late-before", "late-but-rescued", "two-masters", "claim", "owner-rival", "address-restore",
 }
 
 // explain plays a transcript and explains each transition of each router at

@@ -157,6 +157,7 @@ func caseOf(in *ledger.Instance, now time.Time) *explain.Case {
 		Name: in.Row.Subject.Name, State: in.State, SinceWall: in.SinceWall, Now: now.UnixNano(),
 		Last: in.Last, Previous: in.Previous, Story: in.Story, More: in.StoryMore,
 		Base: in.Base, Priority: in.Priority, Terms: in.Terms, Conflict: in.Conflict, Conflicting: in.Conflicting,
+		Suspicion: in.Suspicion,
 	}
 	for _, r := range in.Rejected {
 		c.Rejected = append(c.Rejected, explain.Rejected{Runs: r.Runs, FirstWall: r.FirstWall, Last: r.Last})

@@ -55,7 +55,8 @@ func record(e *event.Event, sentence string, repeats int) slog.Record {
 	number("count", e.Count)
 	duration(word, "took", e.Took)
 	word("detail", e.Detail)
-	if e.Kind == event.VRRPState || e.Kind == event.VRRPConflict || e.Kind == event.VRRPAdvertRejected || e.Kind == event.VRRPNearMiss {
+	switch e.Kind { //nolint:exhaustive // the kinds that come with evidence
+	case event.VRRPState, event.VRRPConflict, event.VRRPAdvertRejected, event.VRRPNearMiss, event.VRRPSuspicion:
 		if attrs := evidence(e); len(attrs) > 0 {
 			r.AddAttrs(slog.Attr{Key: "evidence", Value: slog.GroupValue(attrs...)})
 		}
@@ -111,6 +112,7 @@ func evidence(e *event.Event) []slog.Attr {
 	duration(word, "margin", v.Margin)
 	duration(word, "lateness", v.Lateness)
 	duration(word, "stall", v.Stall)
+	duration(word, "held", v.Held)
 	number("base", int64(v.Base))
 	number("effective", int64(v.Effective))
 	word("terms", terms(v))

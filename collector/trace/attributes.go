@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -144,6 +145,9 @@ func decideAttributes(e *event.Event) []attribute.KeyValue {
 	if v.Stall != 0 {
 		out = append(out, attribute.Float64("vigil.vrrp.stall", v.Stall.Seconds()))
 	}
+	if v.Held != 0 {
+		out = append(out, attribute.Float64("vigil.vrrp.held", v.Held.Seconds()))
+	}
 	if v.Peer.IsValid() {
 		out = append(out, attribute.String("network.peer.address", v.Peer.String()), attribute.Int("vigil.vrrp.peer.priority", int(v.PeerPriority)))
 	}
@@ -161,6 +165,37 @@ func decideAttributes(e *event.Event) []attribute.KeyValue {
 			attribute.String("vigil.vrrp.object.name", v.ObjectName),
 			attribute.String("vigil.vrrp.object.state", v.ObjectState.String()),
 		)
+	}
+	return out
+}
+
+// findingAttributes says what was found about another router, or about this one,
+// beside the transitions.
+func findingAttributes(e *event.Event) []attribute.KeyValue {
+	v := &e.Evidence
+	var out []attribute.KeyValue
+	switch e.Kind { //nolint:exhaustive // the others explain themselves
+	case event.VRRPConflict, event.VRRPAdvertRejected, event.VRRPNearMiss, event.VRRPSuspicion:
+	default:
+		return nil
+	}
+	if v.Peer.IsValid() {
+		out = append(out, attribute.String("network.peer.address", v.Peer.String()), attribute.Int("vigil.vrrp.peer.priority", int(v.PeerPriority)))
+	}
+	for _, x := range []struct {
+		key  string
+		took time.Duration
+	}{{"vigil.vrrp.margin", v.Margin}, {"vigil.vrrp.lateness", v.Lateness}, {"vigil.vrrp.stall", v.Stall}, {"vigil.vrrp.held", v.Held}} {
+		if x.took != 0 {
+			out = append(out, attribute.Float64(x.key, x.took.Seconds()))
+		}
+	}
+	for _, x := range []struct{ key, text string }{
+		{"vigil.vrrp.expected", v.Want}, {"vigil.vrrp.found", v.Got}, {"vigil.vrrp.object.name", v.ObjectName},
+	} {
+		if x.text != "" {
+			out = append(out, attribute.String(x.key, x.text))
+		}
 	}
 	return out
 }

@@ -31,6 +31,8 @@ func eventName(k event.Kind) string {
 		return "vigil.vrrp.priority_change"
 	case event.VRRPConflict:
 		return "vigil.vrrp.conflict"
+	case event.VRRPSuspicion:
+		return "vigil.vrrp.self_suspicion"
 	case event.VRRPNearMiss:
 		return "vigil.vrrp.near_miss"
 	case event.GroupState:
@@ -80,6 +82,7 @@ func (s *scribe) write(e *event.Event, v *ledger.View) {
 		return
 	}
 	attrs := append(subjectAttributes(e, v), changeAttributes(e)...)
+	attrs = append(attrs, findingAttributes(e)...)
 	if e.Detail != "" {
 		attrs = append(attrs, attribute.String("vigil.detail", e.Detail))
 	}

@@ -59,6 +59,8 @@ type Evidence struct {
 	Margin time.Duration `json:"margin,omitempty"`
 	// Stall is the longest pause of this process within the last master-down interval.
 	Stall time.Duration `json:"stall,omitempty"`
+	// Held is how long a takeover was held because of that (vrrp.suspicion).
+	Held time.Duration `json:"held,omitempty"`
 	// Base, Effective and Terms are the priority arithmetic; Terms has NTerm
 	// entries, and More counts the ones that found no room.
 	Base      uint8         `json:"base,omitempty"`

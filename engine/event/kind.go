@@ -16,8 +16,9 @@ const (
 	VRRPAdvertRejected
 	// VRRPPriority is a change of the effective priority.
 	VRRPPriority
-	// VRRPConflict is another master heard while master (Reason says who is
-	// higher), or its end (To = Down).
+	// VRRPConflict is evidence of a split brain, or its end (To = Down): another
+	// master heard while master (Reason says who is higher), two masters heard
+	// while BACKUP, or a stranger that claims an address of ours.
 	VRRPConflict
 	// VRRPNearMiss is a master-down timer that was rescued in its last interval.
 	VRRPNearMiss
@@ -64,6 +65,9 @@ const (
 	ServerState
 	ServiceQuorum
 	IPVSApplied
+	// VRRPSuspicion is a takeover that is held for Took, because this process was
+	// late itself and an advert may still be on its way.
+	VRRPSuspicion
 )
 
 var kindWords = []string{
@@ -71,7 +75,7 @@ var kindWords = []string{
 	"address.added", "address.removed", "address.lost", "announce.sent", "interface.changed", "track.changed",
 	"exec.done", "notify.sent", "notify.failed", "config.loaded", "config.rejected", "worker.started", "worker.lost",
 	"link.gap", "privilege.denied", "stalled", "clock.stepped",
-	"check.outcome", "server.state", "service.quorum", "ipvs.applied",
+	"check.outcome", "server.state", "service.quorum", "ipvs.applied", "vrrp.suspicion",
 }
 
 func (k Kind) String() string { return wordOf(kindWords, k) }

@@ -119,7 +119,7 @@ const (
 	ConflictLower
 	// ConflictEqual: its priority is equal.
 	ConflictEqual
-	// ConflictHigher: its priority is higher.
+	// ConflictHigher: its priority is higher. More follow: ConflictMasters.
 	ConflictHigher
 
 	// The moments of announce.sent.
@@ -145,6 +145,22 @@ const (
 	NeighborDown
 	// NeighborAdminDown: the neighbour was told to take the session down.
 	NeighborAdminDown
+
+	// Other evidence of a split brain (vrrp.conflict).
+
+	// ConflictMasters: two other routers are heard as master, while BACKUP.
+	ConflictMasters
+	// ConflictClaim: somebody answers for, or announces, an address of ours.
+	ConflictClaim
+	// ConflictOwner: another router claims to own the addresses, as we do.
+	ConflictOwner
+
+	// More moments of announce.sent.
+
+	// AnnounceSource: our own address, when a unicast instance recovers.
+	AnnounceSource
+	// AnnounceRestore: an address that somebody else had removed.
+	AnnounceRestore
 )
 
 var reasonWords = []string{
@@ -159,6 +175,8 @@ var reasonWords = []string{
 	"lower", "equal", "higher",
 	"transition", "repeat", "refresh", "lower_priority", "reload_added", "thaw",
 	"neighbor_up", "neighbor_down", "neighbor_admin_down",
+	"two_masters", "address_claimed", "two_owners",
+	"source", "restored",
 }
 
 func (r Reason) String() string { return wordOf(reasonWords, r) }

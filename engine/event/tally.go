@@ -43,6 +43,19 @@ type Tally struct {
 	GratuitousARPs uint64 `json:"garps"`
 	UnsolicitedNAs uint64 `json:"nas"`
 	AnnounceErrors uint64 `json:"announce_errors"`
+	// Promotions and Demotions count how often it became MASTER, and ceased to be.
+	Promotions uint64 `json:"promotions"`
+	Demotions  uint64 `json:"demotions"`
+	// Suspicions counts takeovers that were held because this process was late,
+	// Averted the ones that an advert then made needless.
+	Suspicions uint64 `json:"suspicions"`
+	Averted    uint64 `json:"averted"`
+	// TwoMasters counts adverts of a second master heard while BACKUP, Claims
+	// announcements of strangers for an address of ours while MASTER.
+	TwoMasters uint64 `json:"two_masters"`
+	Claims     uint64 `json:"claims"`
+	// Restored counts addresses that somebody else removed and we added again.
+	Restored uint64 `json:"restored"`
 	// InState is the time spent in INIT, BACKUP, MASTER and FAULT, up to At.
 	InState [4]time.Duration `json:"in_state"`
 	// Gaps is the histogram of GapBounds; GapSum the sum of the ratios.
@@ -58,7 +71,9 @@ type Tally struct {
 	MasterDown     time.Duration `json:"master_down"`
 	Margin         time.Duration `json:"margin"`
 	LastAdvert     Instant       `json:"last_advert,omitempty"`
-	SplitBrain     bool          `json:"split_brain,omitempty"`
+	// Lead is our priority less that of the other router heard last, 0 if none was.
+	Lead       int16 `json:"lead,omitempty"`
+	SplitBrain bool  `json:"split_brain,omitempty"`
 }
 
 // RouterTally is the counters of a vrrp worker as a whole.

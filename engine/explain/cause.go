@@ -72,6 +72,9 @@ func lowered(e *event.Event) string {
 		}
 	}
 	if len(bad) == 0 {
+		if ev.Base == 255 && ev.Effective < 255 && ev.Effective != 0 {
+			return " Both routers are configured to own the addresses (priority 255), and the other one did not give way; so this one lowered its priority."
+		}
 		return ""
 	}
 	return fmt.Sprintf(" Its own priority is low because %s.", strings.Join(bad, " and "))
@@ -194,6 +197,10 @@ func doubt(e *event.Event) string {
 	default:
 		return ""
 	}
+	held := ""
+	if ev.Held > 0 {
+		held = fmt.Sprintf(" The takeover was held for %s, in case an advert was on its way, and none came.", Duration(ev.Held))
+	}
 	return fmt.Sprintf("Careful: this process itself %s, longer than the %s between two adverts. What the kernel received meanwhile was "+
-		"judged before the decision; but if the whole machine stood still, adverts were lost and the master may be well.", what, Duration(gap))
+		"judged before the decision; but if the whole machine stood still, adverts were lost and the master may be well.", what, Duration(gap)) + held
 }

@@ -58,8 +58,31 @@ func (c *Case) present(out []Fact) []Fact {
 	// One from before the state before is another story.
 	if c.Conflict.Kind != event.KindNone && !c.Conflicting && c.Conflict.At >= c.Previous.At {
 		ev := &c.Conflict.Evidence
-		out = append(out, Fact{"another master", fmt.Sprintf("was heard at %s: %s; no longer", Time(c.Conflict.Wall), who(ev.Peer, ev.PeerPriority))})
+		about := "another master"
+		if c.Conflict.Reason == event.ConflictClaim {
+			out = append(out, Fact{about, fmt.Sprintf("%s spoke for %s at %s; no longer", named(ev.Got, "another host"), ev.ObjectName, Time(c.Conflict.Wall))})
+			return c.refusedFacts(out)
+		}
+		out = append(out, Fact{about, fmt.Sprintf("was heard at %s: %s; no longer", Time(c.Conflict.Wall), who(ev.Peer, ev.PeerPriority))})
 	}
+	return c.refusedFacts(c.averted(out))
+}
+
+// averted adds a takeover that was held since the last transition, and came to nothing.
+func (c *Case) averted(out []Fact) []Fact {
+	if e := &c.Suspicion; e.Kind != event.KindNone && e.At > c.Last.At && c.State == event.Backup {
+		end := "an advert came in time"
+		if c.Now <= e.Wall+int64(e.Took) {
+			end = "that is not over"
+		}
+		out = append(out, Fact{"takeover held", fmt.Sprintf("for %s at %s, because %s; %s", Duration(e.Took), Time(e.Wall), ownFault(&e.Evidence), end)})
+	}
+	return out
+}
+
+// refusedFacts adds what is refused, by source and reason, with what was
+// expected and what came.
+func (c *Case) refusedFacts(out []Fact) []Fact {
 	for i := range c.Rejected {
 		out = append(out, Fact{"refused advert", refused(&c.Rejected[i])})
 	}
@@ -126,6 +149,9 @@ func ownTime(e *event.Event) string {
 		return ""
 	}
 	s := fmt.Sprintf("%s late, longest pause %s", Duration(ev.Lateness), Duration(ev.Stall))
+	if ev.Held > 0 {
+		s += ", so the takeover was held for " + Duration(ev.Held)
+	}
 	switch {
 	case e.Reason != event.MasterDownTimer:
 		return s

@@ -55,6 +55,8 @@ var moments = map[event.Reason]string{ //nolint:exhaustive // a test walks its r
 	event.AnnounceLowerPriority: "after an advert of a lower priority",
 	event.AnnounceReload:        "for addresses that a reload added",
 	event.AnnounceThaw:          "after a pause of our own",
+	event.AnnounceSource:        "so that its unicast peers find it again",
+	event.AnnounceRestore:       "because somebody else had removed them",
 }
 
 // precedences say how another master compares with us.

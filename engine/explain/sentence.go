@@ -25,6 +25,8 @@ func Sentence(e *event.Event) string {
 		return conflictSentence(e)
 	case event.VRRPNearMiss:
 		return fmt.Sprintf("%s nearly took over: the advert came with %s left on the master-down timer", name, Duration(e.Evidence.Margin))
+	case event.VRRPSuspicion:
+		return suspicionSentence(e)
 	case event.AddressAdded, event.AddressRemoved, event.AddressLost:
 		return addressSentence(e)
 	case event.AnnounceSent:
@@ -98,16 +100,46 @@ func wanted(ev *event.Evidence) string {
 }
 
 func prioritySentence(e *event.Event) string {
+	switch {
+	case e.Reason == event.ConflictOwner && e.Priority < 255:
+		return fmt.Sprintf("%s stepped down to priority %d because %s claims to own its addresses too and does not give way",
+			e.Subject.Name, e.Priority, who(e.Evidence.Peer, e.Evidence.PeerPriority))
+	case e.Reason == event.ConflictOwner:
+		return fmt.Sprintf("%s has its priority %d back: the other owner of its addresses is not heard any more", e.Subject.Name, e.Priority)
+	}
 	return fmt.Sprintf("%s has priority %d: %s", e.Subject.Name, e.Priority, Arithmetic(&e.Evidence))
 }
 
 func conflictSentence(e *event.Event) string {
 	ev := &e.Evidence
-	if e.To == event.Down {
+	switch {
+	case e.Reason == event.ConflictClaim && e.To == event.Down:
+		return fmt.Sprintf("%s no longer hears a stranger speak for %s", e.Subject.Name, named(ev.ObjectName, "its address"))
+	case e.Reason == event.ConflictMasters && e.To == event.Down:
+		return fmt.Sprintf("%s no longer hears two masters", e.Subject.Name)
+	case e.To == event.Down:
 		return fmt.Sprintf("%s no longer hears another master", e.Subject.Name)
+	case e.Reason == event.ConflictClaim:
+		return fmt.Sprintf("%s is master, and yet %s speaks for %s (ARP or neighbour advertisement)",
+			e.Subject.Name, named(ev.Got, "another host"), named(ev.ObjectName, "its address"))
+	case e.Reason == event.ConflictMasters:
+		return fmt.Sprintf("%s hears two masters at once; one of them is %s", e.Subject.Name, who(ev.Peer, ev.PeerPriority))
 	}
 	return fmt.Sprintf("%s is master and hears another master, %s, with a priority %s", e.Subject.Name,
 		who(ev.Peer, ev.PeerPriority), named(precedences[e.Reason], "of its own"))
+}
+
+// suspicionSentence says why a takeover is held.
+func suspicionSentence(e *event.Event) string {
+	return fmt.Sprintf("%s holds its takeover for %s, because %s, and an advert may still be on its way", e.Subject.Name, Duration(e.Took), ownFault(&e.Evidence))
+}
+
+// ownFault says how late this process was.
+func ownFault(ev *event.Evidence) string {
+	if ev.Lateness >= ev.Stall {
+		return "this process itself looked " + Duration(ev.Lateness) + " too late"
+	}
+	return "this process itself stood still for " + Duration(ev.Stall) + " before"
 }
 
 func addressSentence(e *event.Event) string {

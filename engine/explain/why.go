@@ -31,6 +31,8 @@ type Case struct {
 	// Conflict is the newest vrrp.conflict, Conflicting whether it goes on.
 	Conflict    event.Event
 	Conflicting bool
+	// Suspicion is the newest vrrp.suspicion.
+	Suspicion event.Event
 	// Rejected are the refused adverts, one for each source and reason.
 	Rejected []Rejected
 }
@@ -178,6 +180,14 @@ func (c *Case) doubts() []string {
 // splitBrain says who else is master and since when.
 func (c *Case) splitBrain() string {
 	ev := &c.Conflict.Evidence
+	switch c.Conflict.Reason { //nolint:exhaustive // the rest are other masters, heard while master
+	case event.ConflictMasters:
+		return fmt.Sprintf("Split brain: two routers are heard as master at once since %s; the one that should not be is %s.",
+			Time(c.Conflict.Wall), who(ev.Peer, ev.PeerPriority))
+	case event.ConflictClaim:
+		return fmt.Sprintf("Split brain: %s speaks for %s since %s (ARP or neighbour advertisement), although this router is master.",
+			named(ev.Got, "another host"), named(ev.ObjectName, "an address of this instance"), Time(c.Conflict.Wall))
+	}
 	s := fmt.Sprintf("Split brain: %s is heard as another master since %s, with a priority %s.",
 		who(ev.Peer, ev.PeerPriority), Time(c.Conflict.Wall), named(precedences[c.Conflict.Reason], "of its own"))
 	if ev.Stall > 0 && ev.Stall >= ev.Interval {
@@ -213,7 +223,10 @@ func (c *Case) lookAt() []string {
 	case event.Resumed:
 		out = append(out, "the log of this host: why the vrrp worker was lost")
 	}
-	if c.Conflicting {
+	switch {
+	case c.Conflicting && c.Conflict.Reason == event.ConflictClaim:
+		out = append(out, fmt.Sprintf("which host has the hardware address %s, and who gave it %s", named(c.Conflict.Evidence.Got, "that answers"), named(c.Conflict.Evidence.ObjectName, "the address")))
+	case c.Conflicting:
 		out = append(out, "whether this host and the other master hear each other: multicast, VLAN, a firewall that drops IP protocol 112, authentication")
 	}
 	return out

@@ -185,6 +185,13 @@ func (l *Ledger) nearMiss(e *event.Event) {
 	}
 }
 
+// suspicion folds vrrp.suspicion.
+func (l *Ledger) suspicion(e *event.Event) {
+	if in := l.instance(e.Subject.Name); in != nil {
+		l.edit(in).Suspicion = *e
+	}
+}
+
 // rejected folds vrrp.advert_rejected, of an instance or of none.
 func (l *Ledger) rejected(e *event.Event) {
 	if e.Subject.Kind != event.SubjectInstance {

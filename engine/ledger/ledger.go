@@ -82,6 +82,8 @@ func (l *Ledger) Apply(e *event.Event) {
 		l.conflict(e)
 	case event.VRRPNearMiss:
 		l.nearMiss(e)
+	case event.VRRPSuspicion:
+		l.suspicion(e)
 	case event.GroupState:
 		l.group(e, at)
 	case event.AddressAdded, event.AddressRemoved, event.AddressLost:

@@ -98,10 +98,11 @@ func fellTally(now, was *event.Tally) bool {
 }
 
 // scalars lists the plain counters of a Tally.
-func scalars(t *event.Tally) [10]*uint64 {
-	return [10]*uint64{
+func scalars(t *event.Tally) [17]*uint64 {
+	return [17]*uint64{
 		&t.Sent, &t.Received, &t.ZeroSent, &t.ZeroReceived, &t.SendErrors, &t.Missed, &t.NearMisses,
-		&t.GratuitousARPs, &t.UnsolicitedNAs, &t.AnnounceErrors,
+		&t.GratuitousARPs, &t.UnsolicitedNAs, &t.AnnounceErrors, &t.Promotions, &t.Demotions, &t.Suspicions, &t.Averted,
+		&t.TwoMasters, &t.Claims, &t.Restored,
 	}
 }
 

@@ -84,6 +84,8 @@ type Instance struct {
 	Conflicting bool        `json:"conflicting,omitempty"`
 	// NearMiss is the newest vrrp.near_miss.
 	NearMiss event.Event `json:"near_miss,omitzero"`
+	// Suspicion is the newest vrrp.suspicion.
+	Suspicion event.Event `json:"suspicion,omitzero"`
 	// Rejected are the newest refused adverts, one entry for each source and
 	// reason, newest last, at most RejectionMax.
 	Rejected []Rejection `json:"rejected,omitempty"`

@@ -73,6 +73,8 @@ type DocumentEvidence struct {
 	Margin float64 `json:"margin,omitempty"`
 	// Stall is the longest pause of this router's own.
 	Stall float64 `json:"stall,omitempty"`
+	// Held is how long the takeover was held because of that.
+	Held float64 `json:"held,omitempty"`
 	// Base plus the Terms is the effective priority.
 	Base      uint8          `json:"base_priority,omitempty"`
 	Effective uint8          `json:"effective_priority,omitempty"`
@@ -125,7 +127,7 @@ func newEvidence(e *event.Event) *DocumentEvidence {
 	out := &DocumentEvidence{
 		Peer: v.Peer, PeerPriority: v.PeerPriority, Base: v.Base, Effective: v.Effective, MoreTerms: v.More,
 		Interval: v.Interval.Seconds(), Skew: v.Skew.Seconds(), MasterDown: v.MasterDown.Seconds(),
-		Lateness: v.Lateness.Seconds(), Margin: v.Margin.Seconds(), Stall: v.Stall.Seconds(),
+		Lateness: v.Lateness.Seconds(), Margin: v.Margin.Seconds(), Stall: v.Stall.Seconds(), Held: v.Held.Seconds(),
 	}
 	for _, h := range v.Heard[:min(v.N, event.HeardMax)] {
 		ago := time.Duration(0)

@@ -143,7 +143,7 @@ func (n *news) input(c link.Change) vrrp.Input {
 		n.told(c)
 	}
 	if l := c.Interface; l != nil {
-		return vrrp.Link{IfIndex: l.Index, Name: l.Name, Present: c.Present, Up: l.Up, MTU: l.MTU}
+		return vrrp.Link{IfIndex: l.Index, Name: l.Name, Present: c.Present, Up: l.Up, MTU: l.MTU, MAC: l.MAC}
 	}
 	a := c.Address
 	return vrrp.IfAddr{

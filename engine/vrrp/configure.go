@@ -229,6 +229,10 @@ func (r *Router) connect(in *instance) {
 		Family: s.Family, Version: s.Version, AuthType: uint8(s.Auth), Interval: s.AdvertInterval,
 		AnyTTL: s.Unicast, ChecksumAsV2: s.V3ChecksumAsV2, Trailer: s.AuthHMAC != nil,
 	}
+	if s.Unicast && s.Version == 3 && s.Family == 4 && s.UnicastChecksum != ChecksumNew {
+		in.expect.Pseudo = oldGroup
+	}
+	in.oldSum = in.expect.Pseudo.IsValid() && (in.oldSum || s.UnicastChecksum == ChecksumOld)
 	var password *[8]byte
 	if s.Auth == AuthAH {
 		password = &s.AuthPass
@@ -241,6 +245,9 @@ func (r *Router) connect(in *instance) {
 	in.judgedOK = len(in.list) == 0
 	in.version++
 }
+
+// oldGroup is what the checksums of old unicast adverts name as destination.
+var oldGroup = netip.AddrFrom4([4]byte{224, 0, 0, 18})
 
 // uses notes that an interface matters to an instance.
 func (r *Router) uses(in *instance, name string) *iface {

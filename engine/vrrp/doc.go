@@ -44,7 +44,12 @@
 //	BACKUP timer   nothing heard           MASTER: advert, addresses, announcements  RFC9568§6.4.2     start-failover-return
 //	BACKUP timer   lower adverts heard     MASTER by preemption                      RFC9568§6.4.2     preempt
 //	BACKUP timer   group not ready         another master-down interval              compat            sync-group-waits
-//	BACKUP timer   looked too late         MASTER, lateness in evidence              RFC9568§6.4.2     late-and-silent
+//	BACKUP timer   looked too late         held for one Skew_Time, then MASTER       RFC9568§6.4.2     late-and-silent
+//	BACKUP timer   was late before         held for one Skew_Time, then MASTER       RFC9568§6.4.2     late-before
+//	BACKUP timer   late, self-trusting     MASTER, lateness in evidence              RFC9568§6.4.2     late-and-trusting
+//	BACKUP timer   late, priority 0 heard  MASTER                                    RFC9568§6.4.2     late-but-told
+//	BACKUP advert  a takeover is held      obeyed, no transition                     RFC9568§6.4.2     late-but-rescued
+//	BACKUP advert  of two masters          conflict, both obeyed                     RFC9568§6.4.2     two-masters
 //	BACKUP advert  priority 0              timer set to Skew_Time                    RFC9568§6.4.2     priority-zero
 //	BACKUP advert  priority at least ours  obeyed, timer set anew                    RFC9568§6.4.2     tie-as-backup
 //	BACKUP advert  version 3               the master's interval is learnt           RFC9568§6.4.2     v3-adopts-interval
@@ -77,11 +82,18 @@
 //	MASTER advert  our own address         conflict, no answer                       compat            own-address-heard
 //	MASTER advert  owner_ignore_adverts    counted, no effect                        RFC9568§7.1       owner-ignores
 //	MASTER advert  both owners             the lower address gives way               compat            owner-conflict
+//	MASTER advert  it does not give way    priority 254, BACKUP                      compat            owner-rival
+//	MASTER advert  old unicast checksum    taken, and spoken from then on            compat            unicast-checksum
+//	MASTER claim   a stranger's            conflict, an interval later               compat            claim
+//	MASTER claim   our own, another's      no effect                                 compat            claim-none
 //	MASTER advert  after a pause           judged first, then announced again        compat            frozen-master
 //	MASTER fault   -                       FAULT, priority 0 twice                   compat            script-fault
 //	MASTER group   a member is BACKUP      BACKUP, no priority 0                     compat            sync-group-backup
 //	MASTER group   a member is FAULT       FAULT, priority 0 once                    compat            sync-group-failover
 //	MASTER gone    -                       priority 0, BACKUP for Skew_Time          compat            address-gone
+//	MASTER gone    while ours are changed  the same, when they are done              compat            address-gone-slow
+//	MASTER gone    to be restored          added and announced again                 compat            address-restore
+//	MASTER gone    to be told              told                                      compat            address-alert
 //	MASTER stop    -                       priority 0, addresses go, STOP            RFC9568§6.4.3     stop-order
 //	MASTER reload  the same                an advert, no announcement                compat            reload-nothing
 //	MASTER reload  addresses               only the difference                       compat            reload-addresses
@@ -89,6 +101,7 @@
 //	FAULT  advert  -                       counted, no effect                        RFC9568§6.4.1     fault-hears-adverts
 //	FAULT  fault   another one             no effect                                 compat            fault-hears-adverts
 //	FAULT  clear   -                       BACKUP, master-down timer                 compat            script-fault
+//	FAULT  clear   unicast                 BACKUP, own address announced             compat            unicast-recovers
 //	FAULT  clear   a member is FAULT       no effect                                 compat            sync-group-failover
 //	FAULT  group   no member is FAULT      BACKUP                                    compat            sync-group-failover
 //	FAULT  gone    -                       no effect: not ours                       compat            fault-hears-adverts

@@ -4,6 +4,7 @@
 package vrrp
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -21,6 +22,7 @@ type election struct {
 	lower event.Heard
 	// preemptAt is the end of preempt_delay, 0 while its clock stands.
 	preemptAt event.Instant
+	suspicion suspicion
 	// first says that the timer is the short one of a start with state MASTER.
 	first bool
 }
@@ -96,18 +98,19 @@ func (in *instance) precedence(priority uint8) event.Reason {
 	return event.ConflictHigher
 }
 
-// conflict is another master that is heard while master.
+// conflict is evidence of a split brain that goes on. source is the other
+// router, or the address that is claimed.
 type conflict struct {
 	source   netip.Addr
 	priority uint8
 	why      event.Reason
 	ref      event.Ref
+	got      string // the hardware address of a claim
 }
 
-// conflicting reports another master that has to give way to us.
-func (r *Router) conflicting(in *instance, x *stimulus) {
+// conflicting reports another master that should not be there.
+func (r *Router) conflicting(in *instance, x *stimulus, why event.Reason) {
 	c := &in.conflict
-	why := in.precedence(x.priority)
 	in.due[dueQuiet] = x.at.Add(in.masterDown())
 	if c.source == x.source && c.why == why {
 		return
@@ -117,7 +120,7 @@ func (r *Router) conflicting(in *instance, x *stimulus) {
 		Kind: event.VRRPConflict, Subject: in.subject, From: event.Down, To: event.Up, Reason: why,
 		Priority: in.priority, Evidence: r.evidence(in, &k),
 	})
-	*c = conflict{x.source, x.priority, why, e.cause}
+	*c = conflict{source: x.source, priority: x.priority, why: why, ref: e.cause}
 }
 
 // endConflict reports that the other master is not heard any more, or that we
@@ -131,6 +134,173 @@ func (r *Router) endConflict(in *instance) {
 	in.conflict = conflict{}
 	r.emit(event.Event{
 		Kind: event.VRRPConflict, Subject: in.subject, From: event.Up, To: event.Down, Reason: c.why,
-		Priority: in.priority, Cause: c.ref, Root: c.ref, Evidence: event.Evidence{Peer: c.source, PeerPriority: c.priority},
+		Priority: in.priority, Cause: c.ref, Root: c.ref, Evidence: c.evidence(),
 	})
+}
+
+// evidence is what the end, or a restatement, of a conflict shows.
+func (c *conflict) evidence() event.Evidence {
+	if c.why == event.ConflictClaim {
+		return event.Evidence{ObjectName: c.source.String(), Got: c.got}
+	}
+	return event.Evidence{Peer: c.source, PeerPriority: c.priority}
+}
+
+// crowd looks for two masters beside each other while BACKUP. A new master
+// follows an old one, and the old one may have a last word; two that both go on
+// are heard in turns.
+type crowd struct {
+	// now is who was heard last, then the other one before.
+	now, then netip.Addr
+	nowAt     event.Instant
+	thenAt    event.Instant
+	thenPrio  uint8
+	nowPrio   uint8
+	turns     uint8
+}
+
+// crowdTurns is how many changes between two sources, none older than the
+// master-down interval, make two masters: three adverts of one, two of the other.
+const crowdTurns = 4
+
+// crowded looks whether an advert comes from a second master.
+func (r *Router) crowded(in *instance, x *stimulus) {
+	c := &in.crowd
+	switch limit := in.masterDown(); {
+	case x.priority == 0:
+		return
+	case x.source == c.now:
+		c.nowAt, c.nowPrio = x.at, x.priority
+		if x.at.Sub(c.thenAt) > limit {
+			c.turns = 0
+		}
+		return
+	case x.source != c.then || x.at.Sub(c.thenAt) > limit:
+		c.turns = 0
+	}
+	c.then, c.thenAt, c.thenPrio = c.now, c.nowAt, c.nowPrio
+	c.now, c.nowAt, c.nowPrio = x.source, x.at, x.priority
+	if !c.then.IsValid() {
+		return
+	}
+	if c.turns++; c.turns < crowdTurns {
+		return
+	}
+	c.turns = crowdTurns
+	in.tally.TwoMasters++
+	second := stimulus{source: c.then, priority: c.thenPrio, at: x.at}
+	if c.nowPrio < c.thenPrio || c.nowPrio == c.thenPrio && c.now.Less(c.then) {
+		second.source, second.priority = c.now, c.nowPrio
+	}
+	r.conflicting(in, &second, event.ConflictMasters)
+}
+
+// claim is a stranger's claim of an address of ours that waits to be judged:
+// the master that we take over from, or that takes over from us, may have said
+// it just before it knew, or just before we did.
+type claim struct {
+	addr netip.Addr
+	mac  [6]byte
+}
+
+// claimIdle is how long nothing must be heard for a claim to be over.
+const claimIdle = time.Minute
+
+// claimed takes a stranger's claim.
+func (r *Router) claimed(x *Claim) {
+	in := r.owners[ownerKey{x.IfIndex, x.Addr}].in
+	if in == nil || in.state != event.Master || r.stopping || x.MAC == ([6]byte{}) {
+		return
+	}
+	for _, i := range []*iface{r.byIndex[x.IfIndex], in.ifc, in.vmac} {
+		if i != nil && i.mac == x.MAC {
+			return // our own voice, come back to us
+		}
+	}
+	in.tally.Claims++
+	at := min(x.At, r.now)
+	if c := &in.conflict; c.source == x.Addr && c.why == event.ConflictClaim {
+		in.due[dueQuiet] = at.Add(claimIdle)
+		r.arm(in)
+		return
+	}
+	in.claim = claim{x.Addr, x.MAC}
+	if in.due[dueClaim] == 0 {
+		in.due[dueClaim] = max(r.now, at.Add(in.set.AdvertInterval))
+	}
+	r.arm(in)
+}
+
+// judgeClaim reports a claim, if we are still master an interval after it.
+func (r *Router) judgeClaim(in *instance) {
+	c := in.claim
+	in.due[dueClaim], in.claim = 0, claim{}
+	if in.state != event.Master || in.conflict.source.IsValid() {
+		return // adverts say it better
+	}
+	in.due[dueQuiet] = r.now.Add(claimIdle)
+	in.conflict = conflict{source: c.addr, why: event.ConflictClaim, got: macText(c.mac)}
+	e := event.Event{
+		Kind: event.VRRPConflict, Subject: in.subject, From: event.Down, To: event.Up, Reason: event.ConflictClaim,
+		Priority: in.priority, Evidence: r.evidence(in, &cause{}),
+	}
+	e.Subject.Sub = c.addr.String()
+	about := in.conflict.evidence()
+	e.Evidence.ObjectName, e.Evidence.Got = about.ObjectName, about.Got
+	in.conflict.ref = r.emit(e).cause
+}
+
+// macText is a hardware address as people write it.
+func macText(m [6]byte) string {
+	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
+}
+
+// rival is another router that claims to own our addresses, as we do, and that
+// has to give way to us.
+type rival struct {
+	source netip.Addr
+	// adverts counts our own since it was heard first, up to rivalAdverts; from
+	// and until are when one more of its adverts is one too many: what comes
+	// before was sent before it can have heard the last of ours.
+	adverts     uint8
+	from, until event.Instant
+}
+
+// rivalAdverts is how many of our adverts a rival must have had time to hear.
+const rivalAdverts = 2
+
+// sent counts an advert of ours.
+func (v *rival) sent(now event.Instant, interval time.Duration) {
+	if !v.source.IsValid() || v.adverts == rivalAdverts {
+		return
+	}
+	if v.adverts++; v.adverts == rivalAdverts {
+		v.from, v.until = now.Add(interval/5), now.Add(interval*6/5)
+	}
+}
+
+// outlasted makes an owner step down to 254 whose rival goes on after two of
+// our adverts and 1.2 intervals more, instead of two masters for ever.
+// compat: keepalived; no RFC says what two owners do.
+func (r *Router) outlasted(in *instance, x *stimulus) because {
+	v := &in.rival
+	switch {
+	case in.priority != 255 || x.priority != 255 || x.source == in.source:
+		return because{}
+	case v.source != x.source || v.until != 0 && x.at > v.until:
+		*v = rival{source: x.source}
+		return because{}
+	case v.until == 0 || x.at < v.from:
+		return because{}
+	}
+	in.demoted = true
+	return r.weighed(in, event.ConflictOwner, because{}, &cause{peer: x.source, peerPriority: x.priority, at: x.at})
+}
+
+// reinstate gives an owner that had stepped down its priority back.
+func (r *Router) reinstate(in *instance) {
+	if in.demoted {
+		in.demoted = false
+		r.weighed(in, event.ConflictOwner, because{in.last.Root, in.last.Root}, &cause{})
+	}
 }

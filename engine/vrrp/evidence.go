@@ -91,7 +91,9 @@ func (r *Router) evidence(in *instance, c *cause) event.Evidence {
 	if c.due != 0 && r.now > c.due {
 		e.Lateness = r.now.Sub(c.due)
 	}
-	e.Stall = r.pause.longest(r.now.Add(-e.MasterDown))
+	e.Held = c.held
+	e.Lateness = max(0, e.Lateness-c.held)
+	e.Stall = r.pause.longest(r.now.Add(-e.MasterDown - c.held))
 	for i := range in.follows {
 		f := &in.follows[i]
 		delta := f.delta()
@@ -170,4 +172,46 @@ func (r *Router) thaw() {
 			r.announce(in, event.AnnounceThaw, in.set.GarpRepeat, by)
 		}
 	}
+}
+
+// suspicion is a takeover that is held.
+type suspicion struct {
+	held time.Duration
+	// due is when it would have been, by the event that said so.
+	due event.Instant
+	by  because
+}
+
+// suspectLate is how late this process must have been, within the last
+// master-down interval, not to trust itself: a tenth of an advertisement
+// interval, and no less than a scheduler may take without being to blame.
+func suspectLate(interval time.Duration) time.Duration { return max(interval/10, suspectLeast) }
+
+const suspectLeast = 5 * time.Millisecond
+
+// suspect holds the takeover of a master that seems to be silent, once and for
+// one Skew_Time, if this process was late itself: what the kernel had received
+// has been judged by its receive time already, but what came while the machine
+// stood still may be on its way yet. An advert that comes meanwhile is taken as
+// ever. So a takeover is at most one Skew_Time later than it would have been,
+// and never of a router that was in time. A master that gave up, or one of lower
+// priority, was heard, and nobody else needs to be waited for.
+func (r *Router) suspect(in *instance, x *stimulus) bool {
+	e := &in.election
+	if e.suspicion.held != 0 || e.zero || e.lower.At != 0 || e.first || in.set.Owner() || r.settings.TrustSelf {
+		return false
+	}
+	if r.pause.longest(r.now.Add(-in.masterDown())) < suspectLate(in.interval) {
+		return false
+	}
+	in.tally.Suspicions++
+	e.suspicion = suspicion{held: in.skew(), due: x.due}
+	c := cause{due: x.due, held: in.skew(), peer: in.heard.master, peerPriority: in.heard.masterPriority}
+	v := r.evidence(in, &c)
+	v.Lateness = r.now.Sub(x.due)
+	e.suspicion.by = r.emit(event.Event{
+		Kind: event.VRRPSuspicion, Subject: in.subject, Priority: in.priority, Took: c.held, Evidence: v,
+	})
+	in.due[dueProtocol] = r.now.Add(c.held)
+	return true
 }

@@ -48,6 +48,8 @@ type Link struct {
 	// Up means administratively up and running.
 	Up  bool
 	MTU int
+	// MAC is the hardware address, zero if there is none of Ethernet.
+	MAC [6]byte
 }
 
 // IfAddr is an address that appeared on, or vanished from, an interface.
@@ -60,6 +62,17 @@ type IfAddr struct {
 	// ended; Duplicate one for which it found a duplicate.
 	Tentative, Duplicate bool
 	Secondary            bool
+}
+
+// Claim is a frame from another host that says where an address of a Stake is:
+// an ARP packet with it as sender, or a neighbour advertisement for it.
+type Claim struct {
+	IfIndex int
+	Addr    netip.Addr
+	// MAC is the hardware address that it names.
+	MAC [6]byte
+	// At is the kernel's receive time on the monotonic clock.
+	At event.Instant
 }
 
 // ScriptResult is the end of one run of a vrrp_script.
@@ -154,6 +167,7 @@ func (Tick) input()         {}
 func (*Packet) input()      {}
 func (Link) input()         {}
 func (IfAddr) input()       {}
+func (*Claim) input()       {}
 func (ScriptResult) input() {}
 func (FileValue) input()    {}
 func (ProcessCount) input() {}

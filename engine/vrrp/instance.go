@@ -29,6 +29,10 @@ const (
 	dueQuiet
 	// dueExtra is the next burst of garp_extra_if.
 	dueExtra
+	// dueClaim is when a stranger's claim is judged.
+	dueClaim
+	// dueRestore is when lost addresses are added again.
+	dueRestore
 	dueCount
 )
 
@@ -56,7 +60,9 @@ type instance struct {
 	removed bool
 
 	// What goes onto the wire, and counts its changes.
-	source  netip.Addr
+	source netip.Addr
+	// oldSum says that adverts carry the checksum of expect.Pseudo.
+	oldSum  bool
 	list    []byte
 	expect  wire.Expect
 	version uint64
@@ -87,7 +93,13 @@ type instance struct {
 	rejects  runs
 	guard    auth.Guard
 	conflict conflict
-	tally    event.Tally
+	claim    claim
+	crowd    crowd
+	rival    rival
+	// demoted says that an owner stepped down to 254.
+	demoted bool
+	torn    torn
+	tally   event.Tally
 	// masterText caches the text of the master's address for the Tally.
 	masterOf   netip.Addr
 	masterText string
@@ -116,6 +128,12 @@ func (in *instance) expire(r *Router) {
 	if d := in.due[dueQuiet]; d != 0 && d <= r.now {
 		r.endConflict(in)
 	}
+	if d := in.due[dueClaim]; d != 0 && d <= r.now {
+		r.judgeClaim(in)
+	}
+	if d := in.due[dueRestore]; d != 0 && d <= r.now {
+		r.restore(in)
+	}
 	r.arm(in)
 }
 
@@ -140,6 +158,8 @@ type cause struct {
 	zeros int
 	// wait is how long a BACKUP waits; 0 means the master-down interval.
 	wait time.Duration
+	// held is how long the takeover was held for want of trust in ourselves.
+	held time.Duration
 	// resumed says that a predecessor of this process was master.
 	resumed bool
 }
@@ -150,6 +170,9 @@ func (r *Router) become(in *instance, to event.State, c cause) because {
 		c.at = r.now
 	}
 	r.endConflict(in)
+	if to == event.Master || to == event.Fault {
+		r.reinstate(in)
+	}
 	from, evidence, me := in.state, r.evidence(in, &c), r.next()
 	if from == event.Master {
 		r.leave(in, c.zeros, Action{ID: in.id, Reason: c.why, Cause: me, Root: me})
@@ -158,7 +181,12 @@ func (r *Router) become(in *instance, to event.State, c cause) because {
 	in.state, in.since = to, r.now
 	in.rejects.clear()
 	in.due = [dueCount]event.Instant{}
-	in.election = election{}
+	in.election, in.crowd, in.rival, in.claim = election{}, crowd{}, rival{}, claim{}
+	in.torn.list = nil
+	in.counted(from, to)
+	if from == event.Master || to == event.Master {
+		r.stakes++
+	}
 	switch to {
 	case event.Master:
 		r.enterMaster(in, &c, me)
@@ -265,6 +293,7 @@ func (r *Router) send(in *instance, priority uint8) {
 		return
 	}
 	in.tally.Sent++
+	in.rival.sent(r.now, in.set.AdvertInterval)
 	if priority == 0 {
 		in.tally.ZeroSent++
 	}
@@ -298,6 +327,16 @@ func (r *Router) bursts(in *instance) {
 	if due(dueExtra) {
 		in.due[dueExtra] = after(r.now, in.set.GarpExtra)
 		r.announceExtra(in)
+	}
+}
+
+// counted counts what became of the role.
+func (in *instance) counted(from, to event.State) {
+	switch {
+	case from != event.Master && to == event.Master:
+		in.tally.Promotions++
+	case from == event.Master && to != event.Master:
+		in.tally.Demotions++
 	}
 }
 

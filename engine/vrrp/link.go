@@ -5,6 +5,7 @@ package vrrp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -15,6 +16,7 @@ type iface struct {
 	name  string
 	index int // 0 if it does not exist
 	mtu   int
+	mac   [6]byte
 	// raw is what the kernel says, up what is believed of it after
 	// interface_up_down_delays; both are false for an interface that is gone.
 	raw, up bool
@@ -63,7 +65,7 @@ func (r *Router) link(x Link) {
 		return
 	}
 	i := r.iface(x.Name)
-	i.mtu = x.MTU
+	i.mtu, i.mac = x.MTU, x.MAC
 	moved := i.index != x.IfIndex
 	if moved {
 		delete(r.byIndex, i.index)
@@ -205,16 +207,86 @@ func (r *Router) address(x IfAddr) {
 func (r *Router) lost(x IfAddr) {
 	o := r.owners[ownerKey{x.IfIndex, x.Prefix.Addr()}]
 	in := o.in
-	if in == nil || o.untracked || in.state != event.Master || in.pending > 0 || r.stopping {
-		return // not there, or one of our own removals is under way
+	if in == nil || o.untracked || in.state != event.Master || r.stopping {
+		return
+	}
+	if in.pending > 0 {
+		// It may be a removal of our own that is under way.
+		in.torn.unsure = append(in.torn.unsure, x)
+		return
 	}
 	subject := in.subject
 	subject.Sub = x.Prefix.Addr().String()
 	by := r.emit(event.Event{
 		Kind: event.AddressLost, Subject: subject, Count: 1, Detail: x.Prefix.String(), Priority: in.priority,
 	})
-	f := fault{name: subject.Sub, state: event.Down}
-	r.step(in, stimulus{kind: onGone, at: r.now, why: event.AddressGone, by: by, fault: f})
+	switch r.settings.AddressRemoved {
+	case GiveUp:
+		f := fault{name: subject.Sub, state: event.Down}
+		r.step(in, stimulus{kind: onGone, at: r.now, why: event.AddressGone, by: by, fault: f})
+	case Restore:
+		in.torn.list = append(in.torn.list, x.Prefix)
+		in.torn.by = by
+		if in.due[dueRestore] == 0 {
+			in.due[dueRestore] = max(r.now, in.torn.last.Add(restorePause))
+			r.arm(in)
+		}
+	case Alert:
+	}
+}
+
+// torn is what others have taken of a master's addresses.
+type torn struct {
+	// list is to be restored, because of by; last is when that was done before.
+	list []netip.Prefix
+	by   because
+	last event.Instant
+	// unsure are removals seen while changes of our own were under way.
+	unsure []IfAddr
+}
+
+// restorePause is the least time between two restorations of one instance:
+// whoever removes addresses for ever is not fought any faster.
+const restorePause = time.Second
+
+// restore adds what others have removed, and tells the neighbours.
+func (r *Router) restore(in *instance) {
+	t := &in.torn
+	in.due[dueRestore], t.last = 0, r.now
+	var only []Address
+	for _, a := range slices.Concat(in.set.Addresses, in.set.Excluded) {
+		if slices.Contains(t.list, a.Prefix) {
+			only = append(only, a)
+		}
+	}
+	t.list = nil
+	if len(only) == 0 || in.state != event.Master {
+		return
+	}
+	in.tally.Restored += uint64(len(only))
+	a := Action{
+		Kind: Own, ID: in.id, Reason: event.AnnounceRestore, Cause: t.by.cause, Root: t.by.root, Part: true, Only: only,
+		Repeat: in.set.GarpRepeat,
+	}
+	r.act(a)
+	if a.Kind = Announce; a.Repeat > 0 {
+		r.act(a)
+	}
+}
+
+// missed looks again at removals that came while our own were under way.
+func (r *Router) missed(in *instance) {
+	if in == nil || in.pending > 0 || len(in.torn.unsure) == 0 {
+		return
+	}
+	list := in.torn.unsure
+	in.torn.unsure = nil
+	for _, x := range list {
+		i := r.byIndex[x.IfIndex]
+		if i != nil && !slices.ContainsFunc(i.addrs, func(y IfAddr) bool { return y.Prefix == x.Prefix }) {
+			r.lost(x)
+		}
+	}
 }
 
 // chooseSource finds the source address of an instance's adverts and says
@@ -393,6 +465,7 @@ func (r *Router) index() {
 		}
 	}
 	r.watches++
+	r.stakes++
 }
 
 // own notes whose a virtual address is.

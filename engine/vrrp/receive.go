@@ -47,6 +47,10 @@ func (r *Router) receive(p *Packet) {
 		return
 	}
 	in.tally.Received++
+	if ad.Pseudo.IsValid() && !in.oldSum {
+		in.oldSum = true // compat: from here on we do as it does
+		in.version++
+	}
 	if ad.Priority == 0 {
 		in.tally.ZeroReceived++
 	}

@@ -59,7 +59,7 @@ func (r *Router) Snapshot(now event.Instant, out *Output) {
 		if c := in.conflict; c.source.IsValid() {
 			again(event.Event{
 				Kind: event.VRRPConflict, Subject: in.subject, From: event.Down, To: event.Up, Reason: c.why, Root: c.ref,
-				Priority: in.priority, Evidence: event.Evidence{Peer: c.source, PeerPriority: c.priority},
+				Priority: in.priority, Evidence: c.evidence(),
 			})
 		}
 	}
@@ -110,6 +110,9 @@ func (in *instance) tallyAt(now event.Instant) event.Tally {
 	t.Priority, t.MasterPriority, t.LastAdvert, t.Margin = in.priority, h.masterPriority, h.at, h.margin
 	t.MasterInterval, t.MasterDown = in.interval, in.masterDown()
 	t.SplitBrain = in.conflict.source.IsValid()
+	if h.n > 0 {
+		t.Lead = int16(in.priority) - int16(h.ring[h.head].Priority)
+	}
 	master := h.master
 	if in.state == event.Master {
 		t.MasterPriority, master = in.priority, in.source
@@ -311,10 +314,14 @@ func (r *Router) Advert(id int, priority uint8) (ad wire.Advert, ok bool) {
 		return wire.Advert{}, false
 	}
 	s := in.set
-	return wire.Advert{
+	ad = wire.Advert{
 		Version: s.Version, Family: s.Family, VRID: s.VRID, Priority: priority,
 		AuthType: in.expect.AuthType, Auth: in.expect.Auth, Interval: s.AdvertInterval, List: in.list,
-	}, true
+	}
+	if in.oldSum {
+		ad.Pseudo = in.expect.Pseudo
+	}
+	return ad, true
 }
 
 // AppendPacket appends the VRRP packet of an instance for one destination
@@ -377,3 +384,23 @@ func (r *Router) Watches(dst []Watch) []Watch {
 
 // WatchVersion changes whenever Watches may give another answer.
 func (r *Router) WatchVersion() uint64 { return r.watches }
+
+// Stake is an address of which this host is master, and where: whoever else
+// speaks for it is to be told of as a Claim.
+type Stake struct {
+	IfIndex int
+	Addr    netip.Addr
+}
+
+// Stakes appends to dst the addresses of all masters, in no particular order.
+func (r *Router) Stakes(dst []Stake) []Stake {
+	for key, o := range r.owners {
+		if o.in.state == event.Master {
+			dst = append(dst, Stake{key.ifindex, key.addr})
+		}
+	}
+	return dst
+}
+
+// StakeVersion changes whenever Stakes may give another answer.
+func (r *Router) StakeVersion() uint64 { return r.stakes }

@@ -47,6 +47,7 @@ type Router struct {
 
 	timers  timers
 	watches uint64 // counts changes of what must be listened to
+	stakes  uint64 // counts changes of whose addresses are here
 	// outstanding counts Own and Disown actions that are not Done.
 	outstanding int
 
@@ -89,6 +90,8 @@ func (r *Router) Step(now event.Instant, in Input, out *Output) {
 		r.link(in)
 	case IfAddr:
 		r.address(in)
+	case *Claim:
+		r.claimed(in)
 	case ScriptResult:
 		r.scriptResult(in)
 	case FileValue:
@@ -223,6 +226,7 @@ func (r *Router) done(d *Done) {
 		if in != nil && d.Kind == Own {
 			in.owned = e
 		}
+		defer r.missed(in)
 	case Announce:
 		e.Kind = event.AnnounceSent
 		e.Count = int64(d.Frames4 + d.Frames6)

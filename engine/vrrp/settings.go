@@ -41,7 +41,41 @@ type Settings struct {
 	// ReleaseVIPs is -X/--release-vips: remove addresses on transition even if they were there before us.
 	ReleaseVIPs     bool
 	LogUnknownVRIDs bool
+	// AddressRemoved is what a MASTER does when somebody else removes an address
+	// of its own (vigil.yaml: vrrp.address_removed).
+	AddressRemoved AddressPolicy
+	// TrustSelf takes over at once even if this process was late itself
+	// (vigil.yaml: vrrp.self_suspicion false).
+	TrustSelf bool
 }
+
+// AddressPolicy is what to do about an address that somebody else removed.
+type AddressPolicy uint8
+
+// The policies.
+const (
+	// GiveUp: compat: priority 0, BACKUP, and a new election that is short.
+	GiveUp AddressPolicy = iota
+	// Restore: add it again, announce it, and go on as MASTER.
+	Restore
+	// Alert: say so, and go on as MASTER without it.
+	Alert
+)
+
+// Checksum is old_unicast_checksum: whether the pseudo header of unicast
+// adverts of version 3 over IPv4 names the multicast group, as keepalived had it
+// before 1.3.7, instead of their destination.
+type Checksum uint8
+
+// The ways.
+const (
+	// ChecksumAuto: compat: once a peer is heard that does so.
+	ChecksumAuto Checksum = iota
+	// ChecksumOld: from the start.
+	ChecksumOld
+	// ChecksumNew: never.
+	ChecksumNew
+)
 
 // LinkDelay is one line of interface_up_down_delays; 0 to 255 s each.
 type LinkDelay struct {
@@ -158,6 +192,7 @@ type InstanceSettings struct {
 	// SkipCheckAdvAddr checks the address list only when the master changes.
 	SkipCheckAdvAddr bool
 	V3ChecksumAsV2   bool
+	UnicastChecksum  Checksum
 	Strict           bool
 	// Accept is false under no_accept (and strict without accept).
 	Accept             bool

@@ -159,7 +159,13 @@ func (r *Router) masterDown(in *instance, x *stimulus) {
 		in.due[dueProtocol] = r.now.Add(in.masterDown())
 		return
 	}
+	if r.suspect(in, x) {
+		return
+	}
 	c := x.cause()
+	if s := &in.election.suspicion; s.held != 0 {
+		c.due, c.held, c.by = s.due, s.held, s.by
+	}
 	c.peer, c.peerPriority = in.heard.master, in.heard.masterPriority
 	switch e := &in.election; {
 	case e.zero:
@@ -177,6 +183,7 @@ func (r *Router) masterDown(in *instance, x *stimulus) {
 
 // backupAdvert is an advert heard by a BACKUP.
 func (r *Router) backupAdvert(in *instance, x *stimulus) {
+	r.crowded(in, x)
 	if x.priority == 0 {
 		// RFC 9568 section 6.4.2: the master gives up; wait for Skew_Time.
 		in.due[dueProtocol] = max(x.at, r.notBefore).Add(in.skew())
@@ -194,6 +201,9 @@ func (r *Router) backupAdvert(in *instance, x *stimulus) {
 		in.interval = x.interval
 	}
 	in.wants = false
+	if in.election.suspicion.held != 0 {
+		in.tally.Averted++
+	}
 	preempt := in.election.preemptAt
 	in.election = election{preemptAt: preempt}
 	in.due[dueProtocol] = max(x.at, r.notBefore).Add(in.masterDown())
@@ -246,6 +256,7 @@ func (r *Router) masterAdvert(in *instance, x *stimulus) {
 		return
 	}
 	in.tally.Conflicts[in.precedence(x.priority)-event.ConflictLower]++
+	stepped := r.outlasted(in, x)
 	why, beaten := in.beats(x.priority, x.source)
 	if !beaten {
 		r.defend(in, x)
@@ -256,7 +267,7 @@ func (r *Router) masterAdvert(in *instance, x *stimulus) {
 		r.send(in, in.priority) // compat: higher_prio_send_advert
 	}
 	c := x.cause()
-	c.why = why
+	c.why, c.by = why, stepped
 	if in.set.Version == 3 {
 		// The Active_Adver_Interval is the new master's from here on.
 		in.interval = x.interval
@@ -275,7 +286,7 @@ func (r *Router) assert(in *instance) {
 
 // defend answers another master that has to give way to us.
 func (r *Router) defend(in *instance, x *stimulus) {
-	r.conflicting(in, x)
+	r.conflicting(in, x, in.precedence(x.priority))
 	if x.source == in.source {
 		return // compat: our own address: an answer would come back to us for ever.
 	}
@@ -297,6 +308,17 @@ func (r *Router) defend(in *instance, x *stimulus) {
 	}
 }
 
+// announceSource tells the neighbours where a unicast instance is that has
+// recovered, so that its peers reach it. compat: so does keepalived.
+func (r *Router) announceSource(in *instance, by because) {
+	if in.set.Unicast && in.ifc != nil && in.source.IsValid() {
+		own := []Address{{Prefix: netip.PrefixFrom(in.source, in.source.BitLen())}}
+		r.act(Action{
+			Kind: Announce, ID: in.id, Repeat: 1, Reason: event.AnnounceSource, Cause: by.cause, Root: by.root, Part: true, Only: own,
+		})
+	}
+}
+
 // reclaim tells the neighbours that the addresses are here. compat: garp_lower_prio_*.
 func (r *Router) reclaim(in *instance, ref event.Ref) {
 	r.announce(in, event.AnnounceLowerPriority, in.set.GarpLowerPrioRepeat, because{ref, ref})
@@ -311,10 +333,12 @@ func (r *Router) inFault(in *instance, x *stimulus) {
 	switch x.kind {
 	case onClear:
 		// compat: back by way of BACKUP with a full timer, the owner too.
-		r.moved(in, x.why, r.become(in, event.Backup, x.cause()))
+		by := r.become(in, event.Backup, x.cause())
+		r.announceSource(in, by)
+		r.moved(in, x.why, by)
 	case onGroup:
 		if x.to == event.Backup {
-			r.become(in, event.Backup, x.cause())
+			r.announceSource(in, r.become(in, event.Backup, x.cause()))
 		}
 	case onStart, onTimer, onAdvert, onFault, onGone:
 		// RFC 9568 section 6.4.1: Initialize does not process adverts.

@@ -133,6 +133,9 @@ func (f *follow) pending() bool { return f.weight == 0 && !f.known() }
 // one; compat: keepalived clamps the sum to 1..254 and leaves the owner alone).
 func (in *instance) effective() uint8 {
 	if in.set.Owner() {
+		if in.demoted {
+			return 254
+		}
 		return 255
 	}
 	sum := int(in.set.Priority)
@@ -148,9 +151,18 @@ func (in *instance) effective() uint8 {
 // timer is moved by the difference that the priority makes to its length; a
 // master sends its next advert when it is due.
 func (r *Router) reprioritise(in *instance, by because) {
+	why := event.Tracking
+	if by.cause != (event.Ref{}) && by.cause == r.config {
+		why = event.Reload
+	}
+	r.weighed(in, why, by, &cause{})
+}
+
+// weighed brings the effective priority up to date for a reason.
+func (r *Router) weighed(in *instance, why event.Reason, by because, c *cause) because {
 	to := in.effective()
 	if to == in.priority {
-		return
+		return by
 	}
 	was := in.masterDown()
 	in.priority = to
@@ -158,13 +170,9 @@ func (r *Router) reprioritise(in *instance, by because) {
 		in.due[dueProtocol] = max(r.now, in.due[dueProtocol].Add(in.masterDown()-was))
 		r.arm(in)
 	}
-	why := event.Tracking
-	if by.cause != (event.Ref{}) && by.cause == r.config {
-		why = event.Reload
-	}
-	r.emit(event.Event{
+	return r.emit(event.Event{
 		Kind: event.VRRPPriority, Subject: in.subject, Priority: to, Reason: why,
-		Cause: by.cause, Root: by.root, Evidence: r.evidence(in, &cause{}),
+		Cause: by.cause, Root: by.root, Evidence: r.evidence(in, c),
 	})
 }
 

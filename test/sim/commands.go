@@ -5,6 +5,7 @@ package sim
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,7 @@ var commands = map[string]func(p *player, words []string) error{
 	"file":    (*player).file,
 	"process": (*player).process,
 	"bfd":     (*player).bfd,
+	"claim":   (*player).claim,
 	"freeze":  (*player).freeze,
 	"kill":    (*player).kill,
 	"start":   (*player).start,
@@ -204,6 +206,25 @@ func (p *player) bfd(w []string) error {
 	}
 	n.tell(vrrp.BFDState{Name: w[1], Up: w[2] == "up"})
 	return nil
+}
+
+// claim is an ARP or a neighbour advertisement of a stranger.
+func (p *player) claim(w []string) error {
+	n, err := p.on(w, 3)
+	if err != nil {
+		return err
+	}
+	l := n.kernel.links[w[1]]
+	if l == nil {
+		return fmt.Errorf("%s has no %s", n.name, w[1])
+	}
+	a, err := netip.ParseAddr(w[2])
+	x := &vrrp.Claim{IfIndex: l.index, Addr: a, MAC: [6]byte{2, 0, 0, 0, 0, 0x99}, At: p.world.now}
+	if len(w) > 3 && w[3] == "own" {
+		x.MAC = l.input().MAC
+	}
+	n.tell(x)
+	return err
 }
 
 func (p *player) freeze(w []string) error {

@@ -28,6 +28,7 @@
 //	group G V1 V2 [weights] [track=…]                           a sync group
 //	script chk rise=2 fall=2 [init_fail]                        tracked objects
 //	file f [weight=2] / process p quorum=1 [max=2] [gain=1s] [loss=1s]
+//	address_removed restore|alert                               the policy; trust_self
 //	trace                                                       show adverts and actions too
 //
 // The keys of an instance are those of keepalived, shortened: see options.go.
@@ -44,6 +45,7 @@
 //	refuse a ADDRESS             the kernel refuses an address from now on
 //	netlink a 20ms               how long the kernel takes for a batch
 //	script a chk ok|fail [2]     results of a script; file a f 3; process a p 2; bfd a s up
+//	claim a eth0 ADDRESS [own]   a stranger (or an echo of ours) speaks for an address
 //	freeze a 5s                  the process does not run
 //	kill a / start a [resume]    the process dies, and is started again (at once, its state known)
 //	stop a                       SIGTERM

@@ -20,7 +20,7 @@ import (
 //
 //	src= dst= prio= vrid= version= advert= ttl= vip= auth= authtype=
 //	type=       the packet type
-//	checksum=   bad, or v2 for one without pseudo header
+//	checksum=   bad, v2 for one without pseudo header, or old for one with 224.0.0.18 in it
 //	count=      the number of addresses that the header claims
 //	pad=        bytes added at the end;  cut= bytes taken away
 //	ah=yes      an authentication header in front
@@ -47,6 +47,9 @@ func (n *Node) inject(words []string) error {
 	}
 	if err := spoil(key, p, &ad); err != nil {
 		return err
+	}
+	if key["checksum"] == "old" {
+		ad.Pseudo = netip.MustParseAddr("224.0.0.18")
 	}
 	p.Payload = wire.Append(nil, &ad, p.Source, p.Dest, key["checksum"] == "v2")
 	if err := spoilBytes(key, p); err != nil {

@@ -56,7 +56,7 @@ func (k *kernel) has(a netip.Addr) bool {
 
 // input describes a link to the router.
 func (l *link) input() vrrp.Link {
-	return vrrp.Link{IfIndex: l.index, Name: l.name, Present: true, Up: l.up, MTU: 1500}
+	return vrrp.Link{IfIndex: l.index, Name: l.name, Present: true, Up: l.up, MTU: 1500, MAC: [6]byte{2, 0, 0, 0, 1, byte(l.index)}}
 }
 
 // homeAddresses are the addresses that router number i (from 0) has on an

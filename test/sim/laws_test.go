@@ -307,7 +307,8 @@ func grows(a, b event.Tally) error {
 	counters := func(t event.Tally) []uint64 {
 		out := []uint64{
 			t.Sent, t.Received, t.ZeroSent, t.ZeroReceived, t.SendErrors, t.Missed, t.NearMisses,
-			t.GratuitousARPs, t.UnsolicitedNAs, t.AnnounceErrors,
+			t.GratuitousARPs, t.UnsolicitedNAs, t.AnnounceErrors, t.Promotions, t.Demotions, t.Suspicions, t.Averted,
+			t.TwoMasters, t.Claims, t.Restored,
 		}
 		out = append(out, t.Rejects[:]...)
 		out = append(out, t.Conflicts[:]...)

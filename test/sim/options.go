@@ -96,9 +96,13 @@ var fields = map[string]func(s *vrrp.InstanceSettings, v string) error{
 	"owner_ignore":         boolean(func(s *vrrp.InstanceSettings) *bool { return &s.OwnerIgnoreAdverts }),
 	"skip_check":           boolean(func(s *vrrp.InstanceSettings) *bool { return &s.SkipCheckAdvAddr }),
 	"checksum_as_v2":       boolean(func(s *vrrp.InstanceSettings) *bool { return &s.V3ChecksumAsV2 }),
-	"accept":               boolean(func(s *vrrp.InstanceSettings) *bool { return &s.Accept }),
-	"dont_track_primary":   boolean(func(s *vrrp.InstanceSettings) *bool { return &s.DontTrackPrimary }),
-	"name":                 func(s *vrrp.InstanceSettings, v string) error { s.Name = v; return nil },
+	"unicast_checksum": func(s *vrrp.InstanceSettings, v string) error {
+		s.UnicastChecksum = map[string]vrrp.Checksum{"old": vrrp.ChecksumOld, "never": vrrp.ChecksumNew}[v]
+		return nil
+	},
+	"accept":             boolean(func(s *vrrp.InstanceSettings) *bool { return &s.Accept }),
+	"dont_track_primary": boolean(func(s *vrrp.InstanceSettings) *bool { return &s.DontTrackPrimary }),
+	"name":               func(s *vrrp.InstanceSettings, v string) error { s.Name = v; return nil },
 }
 
 func number(set func(*vrrp.InstanceSettings, int)) func(*vrrp.InstanceSettings, string) error {

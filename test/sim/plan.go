@@ -48,6 +48,13 @@ func (p *plan) setup(words []string) (known bool, err error) {
 		return p.object(words)
 	case "startup_delay":
 		p.objects.StartupDelay, err = time.ParseDuration(words[1])
+	case "address_removed":
+		policy, ok := map[string]vrrp.AddressPolicy{"keepalived": vrrp.GiveUp, "restore": vrrp.Restore, "alert": vrrp.Alert}[words[1]]
+		if p.objects.AddressRemoved = policy; !ok {
+			err = fmt.Errorf("no policy is called %q", words[1])
+		}
+	case "trust_self":
+		p.objects.TrustSelf = true
 	case "keep_addresses":
 		p.objects.KeepAddresses = true
 	case "link_delay":

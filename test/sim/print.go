@@ -128,7 +128,7 @@ func evidenceText(b *strings.Builder, e *event.Event) {
 	for _, x := range []struct {
 		name string
 		d    time.Duration
-	}{{"late", v.Lateness}, {"margin", v.Margin}, {"stall", v.Stall}} {
+	}{{"late", v.Lateness}, {"margin", v.Margin}, {"stall", v.Stall}, {"held", v.Held}} {
 		if x.d != 0 {
 			fmt.Fprintf(b, " %s=%v", x.name, x.d)
 		}
@@ -190,6 +190,11 @@ func tallyText(t *event.Tally) string {
 	for i, v := range t.Conflicts {
 		show("conflict_"+(event.ConflictLower+event.Reason(i)).String(), v)
 	}
+	show("suspicions", t.Suspicions)
+	show("averted", t.Averted)
+	show("two_masters", t.TwoMasters)
+	show("claims", t.Claims)
+	show("restored", t.Restored)
 	show("missed", t.Missed)
 	show("near_misses", t.NearMisses)
 	show("garps", t.GratuitousARPs)

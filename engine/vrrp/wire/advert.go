@@ -49,6 +49,9 @@ type Advert struct {
 	// List is the advertised addresses as on the wire, 4 or 16 bytes each, at
 	// most 255. After Parse it refers to the packet.
 	List []byte
+	// Pseudo is the destination that the pseudo header names, if it is not that
+	// of the IP header (compat: old_unicast_checksum).
+	Pseudo netip.Addr
 	// Trailer is the TrailerLen bytes behind the packet, nil if there are none.
 	// Parse finds it; Append leaves it to others.
 	Trailer []byte
@@ -117,6 +120,9 @@ func Append(b []byte, a *Advert, src, dst netip.Addr, asV2 bool) []byte {
 		b = append(b, a.Auth[:]...)
 	}
 	p := b[start:]
+	if a.Pseudo.IsValid() {
+		dst = a.Pseudo
+	}
 	binary.BigEndian.PutUint16(p[6:], checksum(p, pseudo(a.Version, a.Family, len(p), src, dst, asV2)))
 	return b
 }

@@ -25,6 +25,9 @@ type Expect struct {
 	// ChecksumAsV2 forgives a wrong checksum of version 3 over IPv4
 	// (compat: v3_checksum_as_v2).
 	ChecksumAsV2 bool
+	// Pseudo, if valid, is a destination that the pseudo header may name instead
+	// of the true one (compat: old_unicast_checksum).
+	Pseudo netip.Addr
 	// Trailer accepts a packet with a trailer as well as one without.
 	Trailer bool
 }
@@ -124,7 +127,15 @@ func Parse(p []byte, from Carrier, want *Expect, a *Advert) Reject {
 	if want.ChecksumAsV2 && want.Version == 3 && want.Family == 4 {
 		return Reject{} // compat: a router with this option forgives either checksum, and so any.
 	}
-	return verify(covered, a.Version, a.Family, from)
+	r := verify(covered, a.Version, a.Family, from)
+	if r.Reason == event.RejectChecksum && want.Pseudo.IsValid() {
+		from.Dst = want.Pseudo
+		if verify(covered, a.Version, a.Family, from).Reason == event.ReasonNone {
+			a.Pseudo = want.Pseudo
+			return Reject{}
+		}
+	}
+	return r
 }
 
 // version2 reads and checks what only version 2 has.
