@@ -180,14 +180,18 @@ func TestHMACOfPeers(t *testing.T) {
 	late.Wall += int64(time.Minute)
 	malformed := b.signed(peerA, 200, peer, wall)
 	malformed.Payload[len(malformed.Payload)-wire.TrailerLen] = 2
-	for why, p := range map[event.Reason]*Packet{
-		event.RejectAuthExtReplay:      good,
-		event.RejectAuthExtMissing:     b.advert(peerA, 200, nil),
-		event.RejectAuthExtInvalidHMAC: b.signed(peerA, 200, auth.NewHMAC(&other, 0), wall),
-		event.RejectAuthExtUnknownKey:  b.signed(peerA, 200, auth.NewHMAC(&unknown, 0), wall),
-		event.RejectAuthExtStale:       late,
-		event.RejectAuthExtMalformed:   malformed,
+	for _, c := range []struct {
+		why event.Reason
+		p   *Packet
+	}{
+		{event.RejectAuthExtReplay, good},
+		{event.RejectAuthExtMissing, b.advert(peerA, 200, nil)},
+		{event.RejectAuthExtInvalidHMAC, b.signed(peerA, 200, auth.NewHMAC(&other, 0), wall)},
+		{event.RejectAuthExtUnknownKey, b.signed(peerA, 200, auth.NewHMAC(&unknown, 0), wall)},
+		{event.RejectAuthExtStale, late},
+		{event.RejectAuthExtMalformed, malformed},
 	} {
+		why, p := c.why, c.p
 		ok, said := b.hear(p)
 		if ok || b.refused(why) != 1 {
 			t.Errorf("%v: accepted %v, counted %d", why, ok, b.refused(why))
