@@ -74,6 +74,8 @@ type builder struct {
 	file   *fileDraft
 	proc   *processDraft
 	noted  map[string]bool // what is said only once
+	// unpreferred counts the rules without preference, of IPv4 and IPv6.
+	unpreferred [2]int
 
 	scripts   []*scriptDraft
 	files     []*fileDraft

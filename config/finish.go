@@ -431,7 +431,7 @@ func (b *builder) finishTracks(d *draft, group *groupDraft) {
 	for _, t := range d.tracks {
 		switch {
 		case t.Kind == event.SubjectInterface && t.Name == s.Interface && !s.DontTrackPrimary:
-			b.note(t.pos, RuleIncompatible, "the instance follows its own interface anyway", "")
+			b.warn(t.pos, RuleIncompatible, "the instance follows its own interface anyway", "")
 			continue
 		case t.Weight != 0 && s.Owner():
 			b.warn(t.pos, RuleOwnerWeight, "the priority of an address owner never changes; '"+t.Name+"' is not followed", "weight 0")
@@ -441,7 +441,7 @@ func (b *builder) finishTracks(d *draft, group *groupDraft) {
 			t.Weight = 0
 		}
 		if slices.ContainsFunc(s.Tracks, func(o vrrp.Track) bool { return o.Kind == t.Kind && o.Name == t.Name }) {
-			b.note(t.pos, RuleDuplicateName, "'"+clip(t.Name)+"' is followed already", "")
+			b.warn(t.pos, RuleDuplicateName, "'"+clip(t.Name)+"' is followed already", "")
 			continue
 		}
 		s.Tracks = append(s.Tracks, t.Track)

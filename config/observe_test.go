@@ -41,8 +41,10 @@ func TestObserveLayers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []any{o.Web.Listen, o.Log.Format, o.Log.Level, o.Retain.Events, o.OTLP.Headers, o.OTLP.Timeout, o.OTLP.Endpoint, o.SNMP.Enabled, o.SNMP.Master, o.Sampling.Slow, o.OTLP.Traces,
-		o.SNMP.ConflictTraps, o.Web.Lifecycle}
+	got := []any{
+		o.Web.Listen, o.Log.Format, o.Log.Level, o.Retain.Events, o.OTLP.Headers, o.OTLP.Timeout, o.OTLP.Endpoint, o.SNMP.Enabled, o.SNMP.Master, o.Sampling.Slow, o.OTLP.Traces,
+		o.SNMP.ConflictTraps, o.Web.Lifecycle,
+	}
 	want := []any{[]string{":9", ":10"}, "json", "error", 6, map[string]string{"X-A": "b"}, 3 * second, "http://c:4318", true, "/var/agentx/master", second, true, true, true}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)

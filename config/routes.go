@@ -400,7 +400,9 @@ func (b *builder) ruleAt(n *syntax.Node, static bool) (vrrp.Rule, bool) {
 		return vrrp.Rule{}, false
 	}
 	if !has("preference") {
-		b.warn(n.Pos, RuleBadRule, "a rule without preference gets one by the order in which rules are added", "add preference N")
+		p := b.nextPreference(max(r.family, 4))
+		values["preference"] = []string{p}
+		b.warn(n.Pos, RuleBadRule, "a rule without preference gets one by its place among the rules; "+p+" is used", "add preference N")
 	}
 	if has("track_group") && !static {
 		b.err(n.Pos, RuleBadRule, "'track_group' is for static rules alone", "")
@@ -412,6 +414,16 @@ func (b *builder) ruleAt(n *syntax.Node, static bool) (vrrp.Rule, bool) {
 	}
 	out.Words = append(out.Words, canonical(values, ruleOptions)...)
 	return out, true
+}
+
+// nextPreference is the preference of a rule that has none. compat: from 16384 on downwards, for each family.
+func (b *builder) nextPreference(family uint8) string {
+	k := 0
+	if family == 6 {
+		k = 1
+	}
+	b.unpreferred[k]++
+	return strconv.Itoa(16385 - b.unpreferred[k])
 }
 
 func value(words []string) uint64 {

@@ -73,7 +73,11 @@ func (b *builder) parseCommand(k *Keyword, n *syntax.Node) (notify.Script, strin
 		return notify.Script{}, "", false
 	}
 	if len(words) == 0 {
-		b.fatal(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value", n.Keyword+" "+k.Form)
+		tell := b.fatal
+		if n.Keyword == "script" {
+			tell = b.err // compat: the script alone is passed over
+		}
+		tell(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value", n.Keyword+" "+k.Form)
 		return notify.Script{}, "", false
 	}
 	argv, err := syntax.SplitCommand(words[0].Text)

@@ -113,7 +113,7 @@ func TestValuesHaveTheTypesOfTheModule(t *testing.T) {
 		for _, o := range w.served() {
 			empty[o.mib.Name] = true
 		}
-		for _, v := range []*ledger.View{eventful(), families(), waiting()} {
+		for _, v := range []*ledger.View{eventful(), families(), waiting(), steered()} {
 			for _, b := range w.append(nil, v) {
 				for _, o := range w.served() {
 					if !b.Name.HasPrefix(o.oid) {

@@ -155,7 +155,15 @@ func families() *ledger.View {
 	tf, tp := subject(event.SubjectFile, "tf"), subject(event.SubjectProcess, "tp")
 	return &ledger.View{
 		Global: g, Instances: []*ledger.Instance{six, uni, down},
-		Files:     []*event.FileRow{{Subject: tf, Path: "/tmp/trackfile", Weight: 2}},
+		Files: []*event.FileRow{{Subject: tf, Path: "/tmp/trackfile", Weight: 2}},
+		Routes: []*event.RouteRow{
+			way("six", event.RoutePath{Destination: netip.MustParsePrefix("2001:db8:1::/48"), Gateway: netip.MustParseAddr("2001:db8::1"), Interface: "eth0"}),
+			way("six", event.RoutePath{Type: "blackhole", Destination: netip.MustParsePrefix("2001:db8:2::/48")}),
+			way("uni", event.RoutePath{Destination: netip.MustParsePrefix("10.1.0.0/16"), Gateway: netip.MustParseAddr("192.0.2.1"), Interface: "eth0", Table: 100, Metric: 5}),
+			way("uni", event.RoutePath{Destination: netip.MustParsePrefix("10.2.0.0/16"), Gateway: netip.MustParseAddr("192.0.2.1"), Source: netip.MustParseAddr("192.0.2.110")}),
+			ruled("uni", 300, event.RuleMatch{From: netip.MustParsePrefix("10.1.0.0/16"), Table: 100}),
+			ruled("uni", 16384, event.RuleMatch{To: netip.MustParsePrefix("10.3.0.0/16"), Table: 200}),
+		},
 		Processes: []*event.ProcessRow{{Subject: tp, Command: "bash", Weight: 3, Quorum: 1, QuorumMax: -1}},
 		Objects:   []*ledger.Object{{Subject: tf, State: event.Up, Value: 5}, {Subject: tp, State: event.Down}},
 	}

@@ -181,12 +181,16 @@ type InterfaceRow struct {
 	MAC     string `json:"mac,omitempty"`
 }
 
-// RouteRow is one virtual or static route or rule, as text.
+// RouteRow is one virtual or static route or rule: as text, and as Path (a
+// route) or Match (a rule).
 type RouteRow struct {
 	Instance Subject `json:"instance,omitzero"`
 	Index    int     `json:"index"`
 	Text     string  `json:"text"`
 	Rule     bool    `json:"rule,omitempty"`
+
+	Path  *RoutePath `json:"path,omitempty"`
+	Match *RuleMatch `json:"match,omitempty"`
 }
 
 // BFDRow is one bfd_instance.
