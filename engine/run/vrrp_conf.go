@@ -66,7 +66,7 @@ func (c *confs) relax(list []vrrp.VMAC, say func(string, error)) {
 	for _, name := range names {
 		vmac := slices.ContainsFunc(list, func(w vrrp.VMAC) bool { return w.Name == name })
 		own := conf4(name, "rp_filter")
-		if v, err := c.kernel.Get(own); name != "all" && !vmac && err == nil && number(v) < number(was) {
+		if v, err := c.kernel.Get(own); name != "all" && name != "lo" && !vmac && err == nil && number(v) < number(was) {
 			c.change(own, was, say)
 		}
 	}
@@ -103,7 +103,9 @@ func (c *confs) change(k link.Conf, value string, say func(string, error)) {
 	}
 }
 
-// vmac sets the sysctls of a VMAC itself. compat: keepalived's.
+// vmac sets the sysctls of a VMAC itself. compat: keepalived's, but that it
+// lets an IPv6 VMAC answer ARP requests for the IPv4 addresses beside it, with
+// the wrong MAC address.
 func (c *confs) vmac(w *vrrp.VMAC, say func(string, error)) {
 	set := func(family uint8, key, value string) {
 		k := link.Conf{Family: family, Interface: w.Name, Key: key}
@@ -115,8 +117,10 @@ func (c *confs) vmac(w *vrrp.VMAC, say func(string, error)) {
 			say(k.String(), err)
 		}
 	}
-	if w.IPv4 {
+	if !w.IPVLAN {
 		set(4, "arp_ignore", "1")
+	}
+	if w.IPv4 {
 		set(4, "accept_local", "1")
 		set(4, "rp_filter", "0")
 		set(4, "promote_secondaries", "1")

@@ -55,6 +55,8 @@ type made struct {
 	alias       string
 	// source is the address that it has only to send adverts from.
 	source netip.Prefix
+	// down says that it is to be set up yet.
+	down bool
 }
 
 // vmacs makes the interfaces of use_vmac and use_ipvlan, keeps them, and removes
@@ -72,7 +74,7 @@ type vmacs struct {
 	conf  *confs
 	keep  bool
 	begun bool
-	// told holds what has been said, by what it was about, so that it is said once.
+	// told holds what was said last, by what it was about, so that it is said once.
 	told map[string]string
 	// used says that a configuration had VMACs; it is the loop's.
 	used bool
@@ -182,25 +184,44 @@ func (m *vmacs) sync(tidy bool) (stale bool) {
 		if !ours || wanted[v.Name] {
 			continue
 		}
-		if stale = true; tidy {
+		// One MAC address can be up only once on an interface.
+		if stale = true; tidy || m.inTheWay(&v) {
 			m.say(v.Name, m.kernel.Remove(v.Index))
 		}
 	}
 	m.conf.want(m.want, m.say)
-	now := map[string]made{}
+	was := m.made
+	m.made = map[string]made{}
 	for i := range m.want {
 		w := &m.want[i]
 		old, exists := there[w.Name]
 		if x, ok := m.ensure(w, old, exists); ok {
-			now[w.Name] = x
+			m.made[w.Name] = x
 		}
 	}
-	m.made = now
 	m.redirect()
+	for i := range m.want {
+		if w := &m.want[i]; m.made[w.Name].index != 0 {
+			m.raise(w, was[w.Name])
+		}
+	}
 	if tidy {
 		m.conf.forget(m.want, m.say)
 	}
 	return stale
+}
+
+// inTheWay says whether a VMAC has the place of one that is wanted under
+// another name.
+func (m *vmacs) inTheWay(v *link.Virtual) bool {
+	for i := range m.want {
+		if base, ok := m.faces.get(m.want[i].Base); ok {
+			if w := virtual(&m.want[i], base); w.Same(v) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ours says whether an alias is of an interface that we made.
@@ -225,13 +246,13 @@ func (m *vmacs) ensure(w *vrrp.VMAC, old link.Virtual, exists bool) (made, bool)
 		m.say(w.Name, m.kernel.Remove(old.Index))
 		exists = false
 	}
-	x := made{index: old.Index, base: base.Index, alias: old.Alias}
+	x := made{index: old.Index, base: base.Index, alias: old.Alias, down: !old.Up}
 	if !exists {
 		index, err := m.kernel.Create(v)
 		if m.say(w.Name, err); err != nil && index == 0 {
 			return made{}, false
 		}
-		x = made{index: index, base: base.Index}
+		x = made{index: index, base: base.Index, down: true}
 	}
 	if alias := m.conf.alias(m.mark, w.Base); alias != x.alias {
 		if err := m.kernel.SetAlias(x.index, alias); err == nil {
@@ -241,11 +262,19 @@ func (m *vmacs) ensure(w *vrrp.VMAC, old link.Virtual, exists bool) (made, bool)
 		}
 	}
 	m.conf.vmac(w, m.say)
-	if !exists || !old.Up {
-		m.say(w.Name, m.kernel.SetUp(x.index))
-	}
-	m.source(w, &x)
 	return x, true
+}
+
+// raise sets a VMAC up, now that the packet filter knows what not to let it
+// say, and gives it its source address.
+func (m *vmacs) raise(w *vrrp.VMAC, old made) {
+	x := m.made[w.Name]
+	if x.down {
+		m.say(w.Name, m.kernel.SetUp(x.index))
+		x.down = false
+	}
+	m.source(w, &x, old)
+	m.made[w.Name] = x
 }
 
 func virtual(w *vrrp.VMAC, base link.Interface) link.Virtual {
@@ -262,12 +291,11 @@ func virtual(w *vrrp.VMAC, base link.Interface) link.Virtual {
 // source gives a VMAC the address that adverts come from. compat: for IPv6 the
 // link-local address of the interface below, deprecated so that nothing else
 // uses it; IPv4 needs none.
-func (m *vmacs) source(w *vrrp.VMAC, x *made) {
+func (m *vmacs) source(w *vrrp.VMAC, x *made, old made) {
 	want := w.Source
 	if local, ok := m.faces.localOf(x.base); ok && w.LocalSource && !want.IsValid() {
 		want = netip.PrefixFrom(local, 64)
 	}
-	old := m.made[w.Name]
 	if old.index == x.index && old.source == want {
 		x.source = want
 		return
@@ -310,7 +338,7 @@ func (m *vmacs) redirect() {
 	m.say("reports of VMACs", m.kernel.Redirect(list))
 }
 
-// say reports a failure, once until it is another one or is over.
+// say reports a failure, once until it is another one.
 func (m *vmacs) say(about string, err error) {
 	if err == nil {
 		return

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -188,12 +189,39 @@ func (m *Monitor) setLink(out []Change, l Interface) []Change {
 	if known && old == l {
 		return out
 	}
-	if known && old.Name != l.Name {
+	renamed := known && old.Name != l.Name
+	if renamed {
 		gone := old
 		out = append(out, Change{Interface: &gone}) // the old name is an interface that vanished
 	}
 	m.links[l.Index] = l
-	return append(out, Change{Interface: &l, Present: true})
+	out = append(out, Change{Interface: &l, Present: true})
+	if renamed {
+		// The new name is an interface that appeared, addresses and all; the
+		// kernel says nothing about them.
+		out = m.retell(out, l.Index)
+	}
+	return out
+}
+
+// retell appends all addresses of an interface.
+func (m *Monitor) retell(out []Change, index int) []Change {
+	from := len(out)
+	for k, a := range m.addrs {
+		if k.ifindex == index {
+			out = append(out, Change{Address: &a, Present: true})
+		}
+	}
+	slices.SortFunc(out[from:], func(a, b Change) int {
+		if a.Address.Secondary != b.Address.Secondary { // the first of a network comes first
+			if a.Address.Secondary {
+				return 1
+			}
+			return -1
+		}
+		return a.Address.Prefix.Addr().Compare(b.Address.Prefix.Addr())
+	})
+	return out
 }
 
 func (m *Monitor) dropLink(out []Change, index int) []Change {
