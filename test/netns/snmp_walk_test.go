@@ -253,6 +253,113 @@ vrrp_instance down {
 }
 `, states: map[string]string{"six": lab.Master, "uni": lab.Backup, "down": lab.Fault},
 	},
+	"objects": {
+		conf: `
+vrrp_script s1 {
+    script "true x"
+    weight 10 reverse
+}
+track_file f1 {
+    file "/run/no-such-file"
+    weight 3 reverse
+}
+track_file f2 {
+    file "/run/no-such-file-either"
+    weight -3
+}
+track_file unused {
+    file "/run/unused"
+}
+vrrp_track_process p1 {
+    process no-such-program a b
+    weight 4 reverse
+    quorum 2
+    quorum_max 4
+    param_match initial
+    fork_delay 1.5
+    terminate_delay 2
+}
+vrrp_track_process p2 {
+    process /nowhere/no-such-program
+    weight 4
+    full_command
+}
+vrrp_track_process p3 {
+    process unused
+}
+vrrp_instance V {
+    interface eth0
+    virtual_router_id 1
+    virtual_ipaddress { 10.0.1.1 }
+    track_script { s1 weight 3 }
+    track_file { f1 weight 2 }
+    track_process {
+        p1 weight 5
+        p2 weight 6 reverse
+    }
+    track_interface { eth1 weight 3 reverse }
+}
+vrrp_instance W {
+    interface eth0
+    virtual_router_id 2
+    virtual_ipaddress { 10.0.1.2 }
+    track_script { s1 weight 3 noreverse }
+    track_file {
+        f1 weight 2 noreverse
+        f2 weight 1
+    }
+    track_process { p2 }
+    track_interface { eth1 weight 9 }
+}
+vrrp_sync_group G {
+    group { W }
+    sync_group_tracking_weight
+    track_file { f2 }
+    track_process { p1 weight 1 }
+}
+`, states: map[string]string{"V": lab.Master, "W": lab.Master},
+	},
+	"routes": {
+		conf: `
+static_routes {
+    10.50.0.0/16 via 10.0.0.200 dev eth0
+}
+static_rules {
+    from 10.60.0.0/16 table 77 priority 300
+}
+vrrp_instance V {
+    interface eth0
+    virtual_router_id 1
+    virtual_ipaddress { 10.0.1.1 }
+    virtual_routes {
+        src 10.0.0.1 10.21.0.0/16 via 10.0.0.9 dev eth0 table 100 metric 7
+        10.22.0.0/16 dev eth0 scope link no_track
+        10.22.1.1 dev eth0 scope host protocol static no_track
+        blackhole 10.23.0.0/16
+        unreachable 10.24.0.0/16
+        prohibit 10.28.0.0/16
+        throw 10.29.0.0/16 table 100
+        10.25.0.0/16 nexthop via 10.0.0.9 dev eth0 weight 3 nexthop via 10.1.0.9 dev eth1 onlink realms 3/4
+        10.26.0.0/16 via 10.0.0.9 dev eth0 mtu lock 1400 advmss 1300 rtt 500ms rttvar 6 reordering 4 window 3000 cwnd lock 10 ssthresh 9 realms 4/5 rto_min 300ms initcwnd 11 initrwnd 12 features ecn quickack 1 congctl cubic hoplimit 33 tos 0x10 fastopen_no_cookie 1
+        2001:db8:20::/48 via 2001:db8::9 dev eth0 pref high metric 55 expires 600
+        2001:db8:63::/48 from 2001:db8:99::/64 dev eth0
+    }
+    virtual_rules {
+        to 10.41.0.0/16 from 10.42.0.1 table 100 priority 201
+        not from 10.43.0.0/16 iif eth0 oif eth1 tos 8 fwmark 5/0xff table 102 priority 202 suppress_prefixlength 10 realms 1/2
+        from 10.44.0.0/16 goto 250 priority 203
+        from 10.45.0.0/16 blackhole priority 204
+        from 10.46.0.0/16 prohibit priority 205
+        from 10.47.0.0/16 unreachable priority 206
+        from 10.49.0.0/16 nop priority 210
+        from 2001:db8:40::/48 suppress_ifgroup 3 table main priority 207
+        from 10.48.0.0/16 uidrange 100-200 table 100 priority 209
+        tunnel-id 77 from 10.52.0.0/16 table 100 priority 215
+        from 10.53.0.0/16 table 5
+    }
+}
+`, states: map[string]string{"V": lab.Master},
+	},
 }
 
 // TestSameWalk walks keepalived and vigild with the same configuration, each
