@@ -53,13 +53,15 @@ const (
 	rtLimit    = 4_000_000
 )
 
-// processes starts the workers as processes of this binary.
-func processes() *parent.Processes {
+// processes starts the workers as processes of this binary. They complain to
+// the given file, or to nobody: whoever started a daemon that detaches itself
+// waits for the end of its output.
+func processes(complaints *os.File) *parent.Processes {
 	return &parent.Processes{Command: func(r event.Role, g *parent.Generation) (*proc.Command, error) {
 		c := g.Launch.(*config.Config)
 		cmd := &proc.Command{
 			Path: "/proc/self/exe", Args: []string{"vigild", "--role=" + r.String()}, Env: track.Environment(), Dir: "/",
-			Stderr: os.Stderr, Credential: credential(r), Confine: true,
+			Stderr: complaints, Credential: credential(r), Confine: true,
 		}
 		name := "vigild"
 		if r == event.RoleVRRP {

@@ -139,9 +139,13 @@ func (d *director) options() parent.Options {
 		signal.Notify(signals, syscall.SIGINT)
 	}
 	signal.Ignore(syscall.SIGPIPE)
+	complaints := os.Stderr
+	if d.running != nil {
+		complaints = nil
+	}
 	o := parent.Options{
 		Clock:    role.SystemClock(),
-		Launcher: processes(),
+		Launcher: processes(complaints),
 		Load:     d.reload,
 		Watch:    func(report func(track.Report)) parent.Watcher { return track.New(report) },
 		Readers:  d.exits.readers(),
