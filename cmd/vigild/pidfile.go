@@ -78,6 +78,7 @@ func pidPaths(o *cmdline.Options, g *config.Global) map[event.Role]string {
 		event.RoleParent:  filepath.Join(dir, "keepalived"+suffix+".pid"),
 		event.RoleVRRP:    filepath.Join(dir, "vrrp"+suffix+".pid"),
 		event.RoleCheck:   filepath.Join(dir, "checkers"+suffix+".pid"),
+		event.RoleBFD:     filepath.Join(dir, "bfd"+suffix+".pid"),
 		event.RoleObserve: filepath.Join(dir, "vigild-observe"+suffix+".pid"),
 	}
 	given := func(r event.Role, path string) {
@@ -88,6 +89,7 @@ func pidPaths(o *cmdline.Options, g *config.Global) map[event.Role]string {
 	given(event.RoleParent, o.PID)
 	given(event.RoleVRRP, o.VRRPPID)
 	given(event.RoleCheck, o.CheckersPID)
+	given(event.RoleBFD, o.BFDPID)
 	if o.PID != "" {
 		// Whoever gave the parent's file a place of its own runs several.
 		out[event.RoleObserve] = strings.TrimSuffix(o.PID, ".pid") + "-observe.pid"

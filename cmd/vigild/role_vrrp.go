@@ -59,7 +59,7 @@ func work(name string, complaints io.Writer) int {
 		err = vrrpProcess(ctx, link)
 	case event.RoleObserve:
 		err = serveObserve(ctx, link)
-	case event.RoleParent, event.RoleCheck:
+	case event.RoleParent, event.RoleCheck, event.RoleBFD:
 		err = fmt.Errorf("role %s is no worker", name)
 	}
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {

@@ -380,16 +380,19 @@ func TestDumps(t *testing.T) {
 }
 
 func TestResult(t *testing.T) {
-	for want, x := range map[event.Reason]proc.Exit{
-		event.ReasonNone:     {},
-		event.FailExit:       {Status: 3},
-		event.FailSignal:     {Status: -1, Signal: syscall.SIGSEGV},
-		event.FailTimeout:    {Status: -1, Signal: syscall.SIGKILL, TimedOut: true},
-		event.FailSpawn:      {Status: -1, Err: os.ErrNotExist},
-		event.FailPermission: {Status: -1, Err: os.ErrPermission},
+	for _, c := range []struct {
+		want event.Reason
+		exit proc.Exit
+	}{
+		{event.ReasonNone, proc.Exit{}},
+		{event.FailExit, proc.Exit{Status: 3}},
+		{event.FailSignal, proc.Exit{Status: -1, Signal: syscall.SIGSEGV}},
+		{event.FailTimeout, proc.Exit{Status: -1, Signal: syscall.SIGKILL, TimedOut: true}},
+		{event.FailSpawn, proc.Exit{Status: -1, Err: os.ErrNotExist}},
+		{event.FailPermission, proc.Exit{Status: -1, Err: os.ErrPermission}},
 	} {
-		if got := result(x); got.Reason != want || got.Status != x.Status {
-			t.Errorf("%+v: %+v, want %v", x, got, want)
+		if got := result(c.exit); got.Reason != c.want || got.Status != c.exit.Status {
+			t.Errorf("%+v: %+v, want %v", c.exit, got, c.want)
 		}
 	}
 }
