@@ -28,6 +28,8 @@ const (
 	Interface
 	// AddressMissing: the instance has no source address, or got one again.
 	AddressMissing
+	// AddressDuplicate: another node has the source address (RFC 4862 section 5.4).
+	AddressDuplicate
 	// AddressGone: somebody removed an address of ours.
 	AddressGone
 	// SyncGroup: a member of the sync group moved the others.
@@ -165,7 +167,7 @@ const (
 
 var reasonWords = []string{
 	"", "startup", "master_down_timer", "priority_zero", "preempt", "higher_priority", "higher_address", "tracking",
-	"interface", "address_missing", "address_gone", "sync_group", "reload", "shutdown", "resumed", "admin",
+	"interface", "address_missing", "address_duplicate", "address_gone", "sync_group", "reload", "shutdown", "resumed", "admin",
 	"ttl", "packet_length", "packet_type", "version", "vrid", "checksum", "address_list", "advert_interval",
 	"auth_invalid_type", "auth_type_mismatch", "auth_failure", "auth_ext_missing", "auth_ext_malformed",
 	"auth_ext_unknown_key", "auth_ext_invalid_hmac", "auth_ext_stale", "auth_ext_replay", "unknown_peer",
@@ -223,13 +225,13 @@ func Transitions() []Transition {
 		}
 	}
 	add(Init, Backup, Startup)
-	add(Init, Fault, Startup, Interface, Tracking, AddressMissing, SyncGroup)
+	add(Init, Fault, Startup, Interface, Tracking, AddressMissing, AddressDuplicate, SyncGroup)
 	add(Init, Master, Startup, Resumed)
 	add(Backup, Master, MasterDownTimer, PriorityZero, Preempt, SyncGroup, Startup, Admin)
-	add(Backup, Fault, Interface, Tracking, AddressMissing, SyncGroup, Reload)
+	add(Backup, Fault, Interface, Tracking, AddressMissing, AddressDuplicate, SyncGroup, Reload)
 	add(Master, Backup, HigherPriority, HigherAddress, SyncGroup, AddressGone, Reload, Admin)
-	add(Master, Fault, Interface, Tracking, AddressMissing, SyncGroup, Reload)
-	add(Fault, Backup, Interface, Tracking, AddressMissing, SyncGroup, Reload)
+	add(Master, Fault, Interface, Tracking, AddressMissing, AddressDuplicate, SyncGroup, Reload)
+	add(Fault, Backup, Interface, Tracking, AddressMissing, AddressDuplicate, SyncGroup, Reload)
 	for _, s := range []State{Init, Backup, Master, Fault} {
 		add(s, Stop, Shutdown)
 		add(s, Deleted, Reload)

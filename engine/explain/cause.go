@@ -33,6 +33,8 @@ func Cause(e *event.Event) string {
 		return followed(e)
 	case event.AddressMissing:
 		return addressMissing(e)
+	case event.AddressDuplicate:
+		return addressDuplicate(e)
 	case event.AddressGone:
 		return fmt.Sprintf("Somebody else removed %s from this host; this router gave the master role up and will ask for it again.", named(ev.ObjectName, "an address of this instance"))
 	case event.SyncGroup:
@@ -150,6 +152,14 @@ func addressMissing(e *event.Event) string {
 		return fmt.Sprintf("There is no address on %s to send adverts from.", where)
 	}
 	return fmt.Sprintf("There is an address on %s to send adverts from again.", where)
+}
+
+func addressDuplicate(e *event.Event) string {
+	where := named(e.Evidence.ObjectName, "its interface")
+	if e.To == event.Fault {
+		return fmt.Sprintf("Another node on the link has the address that %s would send adverts from (duplicate address detection).", where)
+	}
+	return fmt.Sprintf("The address that %s sends adverts from is no longer another node's as well.", where)
 }
 
 func together(e *event.Event) string {

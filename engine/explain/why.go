@@ -210,6 +210,10 @@ func (c *Case) lookAt() []string {
 		if e.To == event.Fault {
 			out = append(out, object(e.Evidence.Object, e.Evidence.ObjectName)+" on this host")
 		}
+	case event.AddressDuplicate:
+		if e.To == event.Fault {
+			out = append(out, "which other node on the link has the same address or the same MAC address")
+		}
 	case event.AddressGone:
 		out = append(out, "what else manages addresses on this host (systemd-networkd, NetworkManager, a script)")
 	case event.SyncGroup:

@@ -155,6 +155,7 @@ func cases() map[string]Case {
 		"interface_recover": plain(event.Fault, event.Backup, event.Interface, tracked(event.SubjectInterface, "eth0", event.Up)),
 		"address_missing":   plain(event.Init, event.Fault, event.AddressMissing, tracked(event.SubjectInterface, "eth0", event.Up)),
 		"address_back":      plain(event.Fault, event.Backup, event.AddressMissing, tracked(event.SubjectInterface, "eth0", event.Up)),
+		"address_duplicate": plain(event.Init, event.Fault, event.AddressDuplicate, tracked(event.SubjectInterface, "eth0", event.Down)),
 		"address_gone": plain(event.Master, event.Backup, event.AddressGone, func(e *event.Event) {
 			e.Evidence.ObjectName = "192.0.2.1"
 		}),

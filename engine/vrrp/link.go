@@ -187,7 +187,8 @@ func (r *Router) address(x IfAddr) {
 		i.addrs = append(i.addrs[:at], i.addrs[at+1:]...)
 	}
 	for _, in := range i.users {
-		if in.ifc == i && r.chooseSource(in) {
+		// Without a source it matters how far the detection of duplicates is.
+		if in.ifc == i && (r.chooseSource(in) || !in.source.IsValid()) {
 			r.review(in, event.ReasonNone, because{})
 		}
 	}
@@ -351,7 +352,8 @@ func (r *Router) present(a netip.Addr) bool {
 
 // fault is what keeps an instance from running.
 type fault struct {
-	// why is Interface, Tracking or AddressMissing; none if nothing is missing.
+	// why is Interface, Tracking, AddressMissing or AddressDuplicate; none if
+	// nothing is missing.
 	why   event.Reason
 	kind  event.SubjectKind
 	name  string
@@ -392,10 +394,35 @@ func (in *instance) faultOf() fault {
 		pending = pending || f.pending()
 	}
 	if !in.source.IsValid() {
-		name := in.set.Interface
-		return fault{why: event.AddressMissing, kind: event.SubjectInterface, name: name, state: event.Down}
+		f := fault{why: event.AddressMissing, kind: event.SubjectInterface, name: in.set.Interface, state: event.Down}
+		tentative, duplicate := in.detection()
+		switch {
+		case duplicate:
+			f.why = event.AddressDuplicate
+		case tentative && in.state == event.Init:
+			return fault{pending: true} // its address is there in a second
+		}
+		return f
 	}
 	return fault{pending: pending}
+}
+
+// detection says how far duplicate address detection (RFC 4862 section 5.4) is
+// where the instance has no source address: one may be on its way, or another
+// node may have it.
+func (in *instance) detection() (tentative, duplicate bool) {
+	if in.ifc == nil || in.set.Family != 6 {
+		return false, false
+	}
+	for _, x := range in.ifc.addrs {
+		a := x.Prefix.Addr()
+		if in.set.Source.IsValid() && a != in.set.Source || !a.Is6() || !in.set.Source.IsValid() && !a.IsLinkLocalUnicast() {
+			continue
+		}
+		tentative = tentative || x.Tentative && !x.Duplicate
+		duplicate = duplicate || x.Duplicate
+	}
+	return tentative, duplicate && !tentative
 }
 
 // review looks again at what an instance needs and at its priority, and steps
