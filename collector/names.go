@@ -46,7 +46,7 @@ const (
 // and rules are checked against it. A name, once published, keeps its meaning.
 func Metrics() []Metric {
 	var out []Metric
-	for _, part := range [][]Metric{vrrpMetrics, failoverMetrics, trackMetrics, notifyMetrics, processMetrics, configMetrics, exitMetrics, selfMetrics} {
+	for _, part := range [][]Metric{vrrpMetrics, failoverMetrics, trackMetrics, bfdMetrics, notifyMetrics, processMetrics, configMetrics, exitMetrics, selfMetrics} {
 		out = append(out, part...)
 	}
 	return out
@@ -117,6 +117,21 @@ var trackMetrics = []Metric{
 	{"vigil_track_script_duration_seconds", Histogram, on("object"), "seconds", "Run time of the tracked script.", PartTrack},
 	{"vigil_track_file_value", Gauge, on("object"), "", "Value read from the tracked file.", PartTrack},
 	{"vigil_track_processes", Gauge, on("object"), "", "Processes that match the tracked process.", PartTrack},
+}
+
+// session is the label of BFD sessions.
+var session = []string{"session"}
+
+var bfdMetrics = []Metric{
+	{"vigil_bfd_session_info", Gauge, on("session", "neighbor", "source", "multihop"), "", "Static attributes of the BFD session, value 1.", PartTrack},
+	{"vigil_bfd_session_state", Gauge, on("session", "state"), "", "1 for the state that the BFD session is in, 0 for the others.", PartTrack},
+	{"vigil_bfd_transitions_total", Counter, on("session", "from", "to", "reason"), "", "Transitions of the BFD session by reason.", PartTrack},
+	{"vigil_bfd_detection_time_seconds", Gauge, session, "seconds", "Silence of the neighbor after which the BFD session is down, 0 before the neighbor was heard.", PartTrack},
+	{"vigil_bfd_transmit_interval_seconds", Gauge, session, "seconds", "Interval agreed on for packets sent, before jitter.", PartTrack},
+	{"vigil_bfd_packets_sent_total", Counter, session, "", "BFD control packets sent.", PartTrack},
+	{"vigil_bfd_packets_received_total", Counter, session, "", "BFD control packets received and accepted.", PartTrack},
+	{"vigil_bfd_packets_refused_total", Counter, session, "", "BFD control packets of the session that were refused because they came from too far away.", PartTrack},
+	{"vigil_bfd_send_errors_total", Counter, session, "", "BFD control packets that could not be sent.", PartTrack},
 }
 
 var notifyMetrics = []Metric{

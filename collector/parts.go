@@ -31,6 +31,8 @@ func (c *Collector) track(m *emitter, v *ledger.View) {
 			m.number("vigil_track_file_value", float64(o.Value), o.Subject.Name)
 		case event.SubjectProcess:
 			m.number("vigil_track_processes", float64(o.Value), o.Subject.Name)
+		case event.SubjectBFD:
+			bfd(m, o)
 		}
 	}
 	for _, in := range v.Instances {

@@ -48,6 +48,7 @@ func rows() []event.Row {
 		{Script: &event.ScriptRow{Subject: event.Subject{Kind: event.SubjectScript, Name: "chk_web"}, Weight: -20}},
 		track(event.SubjectScript, "chk_web", -20), track(event.SubjectFile, "load", 1), track(event.SubjectProcess, "haproxy", 0),
 		track(event.SubjectInterface, "eth1", 10),
+		{BFD: &event.BFDRow{Subject: event.Subject{Kind: event.SubjectBFD, Name: "gw"}, Neighbor: netip.MustParseAddr("192.0.2.254")}},
 		{Interface: &event.InterfaceRow{Name: "eth1", IfIndex: 3, Up: true}},
 	}
 }
@@ -76,6 +77,13 @@ func picture() *ledger.Ledger {
 	add(2*time.Second, event.Event{Kind: event.TrackChanged, Subject: chk, To: event.Down})
 	add(2*time.Second, event.Event{Kind: event.TrackChanged, Subject: event.Subject{Kind: event.SubjectFile, Name: "load"}, To: event.Up, Count: 3})
 	add(2*time.Second, event.Event{Kind: event.TrackChanged, Subject: event.Subject{Kind: event.SubjectProcess, Name: "haproxy"}, To: event.Up, Count: 4})
+	gw := event.Subject{Kind: event.SubjectBFD, Name: "gw"}
+	add(2*time.Second, event.Event{Kind: event.TrackChanged, Subject: gw, From: event.Down, To: event.Up, Reason: event.NeighborUp})
+	add(3*time.Second, event.Event{Kind: event.TrackChanged, Subject: gw, From: event.Up, To: event.Down, Reason: event.FailTimeout, Count: 1})
+	l.BFD(7, &event.BFDTally{
+		Subject: gw, At: event.Instant(3 * time.Second), Sent: 120, Received: 100, Refused: 2, SendErrors: 1,
+		Detection: 50 * time.Millisecond, TxInterval: 10 * time.Millisecond,
+	})
 	add(2*time.Second, event.Event{
 		Kind: event.VRRPPriority, Subject: vi1, Priority: 80,
 		Evidence: event.Evidence{Base: 100, Effective: 80, NTerm: 1, Terms: [8]event.Term{{Kind: event.SubjectScript, Name: "chk_web", Delta: -20}}},

@@ -201,6 +201,11 @@ func generation(o *cmdline.Options, l *loaded, started time.Time) (*parent.Gener
 			return c.Rows(config.RowsOf{Version: version, Generation: number, Index: interfaceIndex})
 		},
 	}
+	if !o.NoBFD {
+		for i := range c.Sessions {
+			g.Sessions = append(g.Sessions, c.Sessions[i].Name)
+		}
+	}
 	for i := range c.VRRP.Instances {
 		in := &c.VRRP.Instances[i]
 		g.Adverts[in.Name] = in.AdvertInterval
@@ -224,6 +229,9 @@ func roles(o *cmdline.Options, c *config.Config) []event.Role {
 	has := len(v.Instances)+len(v.StaticAddresses)+len(v.StaticRoutes)+len(v.StaticRules) > 0
 	if (has || o.All) && (o.VRRP || !o.Check) {
 		out = append(out, event.RoleVRRP)
+	}
+	if (len(c.Sessions) > 0 || o.All) && !o.NoBFD {
+		out = append(out, event.RoleBFD)
 	}
 	return append(out, event.RoleObserve)
 }

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/user"
@@ -17,12 +18,16 @@ import (
 	"github.com/vigild/vigild/engine/track"
 )
 
-// The accounts that workers run as: the first that exists. The vrrp role has
-// another than the observe role, so that whoever takes over the one that talks
-// to strangers cannot send a signal to the one that holds the addresses.
+// The accounts that workers run as: the first that exists. Each role has
+// another, so that whoever takes over one that talks to strangers cannot send a
+// signal to the one that holds the addresses.
 func accounts(r event.Role) []string {
-	if r == event.RoleVRRP {
+	switch r {
+	case event.RoleVRRP:
 		return []string{"vigild-vrrp", "daemon", "nobody"}
+	case event.RoleBFD:
+		return []string{"vigild-bfd", "bin", "nobody"}
+	case event.RoleParent, event.RoleCheck, event.RoleObserve:
 	}
 	return []string{"vigild", "nobody"}
 }
@@ -45,12 +50,13 @@ func credential(r event.Role) *proc.Credential {
 	return nil
 }
 
-// Real-time priority of the vrrp role unless vrrp_rt_priority says otherwise,
-// and the processor time in microseconds that one of its threads may take
+// Real-time priorities of the vrrp and bfd roles unless vrrp_rt_priority or
+// bfd_rt_priority say otherwise (adverts come first), and the processor time in microseconds that one of its threads may take
 // without a pause before the kernel ends it: a guard against our own mistakes.
 const (
-	rtPriority = 50
-	rtLimit    = 4_000_000
+	rtPriority    = 50
+	rtPriorityBFD = 49
+	rtLimit       = 4_000_000
 )
 
 // processes starts the workers as processes of this binary. They complain to
@@ -64,17 +70,14 @@ func processes(complaints *os.File) *parent.Processes {
 			Stderr: complaints, Credential: credential(r), Confine: true,
 		}
 		name := "vigild"
-		if r == event.RoleVRRP {
-			p := &c.Global.Processes.VRRP
-			if p.Name != "" {
-				name = p.Name
-			}
+		switch r {
+		case event.RoleVRRP:
 			cmd.Capabilities = vrrpCapabilities()
-			priority, limit := realTime(p)
-			// From its first instruction on: a worker that is started again has one
-			// advertisement interval for it.
-			cmd.Schedule = proc.Schedule{RealTime: priority, Nice: p.Nice, CPUs: p.CPUs}
-			cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d,%d", markRealTime, priority, limit))
+			name = schedule(cmd, &c.Global.Processes.VRRP, rtPriority)
+		case event.RoleBFD:
+			cmd.Capabilities = bfdCapabilities()
+			name = schedule(cmd, &c.Global.Processes.BFD, rtPriorityBFD)
+		case event.RoleParent, event.RoleCheck, event.RoleObserve:
 		}
 		cmd.Env = append(cmd.Env, markName+"="+name)
 		if r == event.RoleObserve {
@@ -84,10 +87,20 @@ func processes(complaints *os.File) *parent.Processes {
 	}}
 }
 
+// schedule lets a role run as configured, with real time from its first
+// instruction on: a worker that is started again has one interval for it. It
+// returns the name of the process.
+func schedule(cmd *proc.Command, p *config.Process, usual int) string {
+	priority, limit := realTime(p, usual)
+	cmd.Schedule = proc.Schedule{RealTime: priority, Nice: p.Nice, CPUs: p.CPUs}
+	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d,%d", markRealTime, priority, limit))
+	return cmp.Or(p.Name, "vigild")
+}
+
 // realTime is the real-time priority of a role and its limit; a nice value
 // alone says that no real time is wanted.
-func realTime(p *config.Process) (priority int, limit uint64) {
-	priority, limit = rtPriority, rtLimit
+func realTime(p *config.Process, usual int) (priority int, limit uint64) {
+	priority, limit = usual, rtLimit
 	if p.RealTime > 0 {
 		priority = p.RealTime
 	} else if p.Nice != 0 {
@@ -102,6 +115,6 @@ func realTime(p *config.Process) (priority int, limit uint64) {
 // goroutines runs the workers in this process.
 func goroutines() parent.Goroutines {
 	g := make(parent.Goroutines)
-	g[event.RoleVRRP], g[event.RoleObserve] = vrrpGoroutine, serveObserve
+	g[event.RoleVRRP], g[event.RoleObserve], g[event.RoleBFD] = vrrpGoroutine, serveObserve, bfdGoroutine
 	return g
 }

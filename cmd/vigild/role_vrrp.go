@@ -18,12 +18,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/vigild/vigild/engine/bfd"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ipc"
 	"github.com/vigild/vigild/engine/run"
 	"github.com/vigild/vigild/engine/run/parent"
 	"github.com/vigild/vigild/engine/run/role"
 	"github.com/vigild/vigild/engine/sys/proc"
+	"github.com/vigild/vigild/engine/track"
 )
 
 // work is a worker's process: the link to the parent is on descriptor 3.
@@ -43,7 +45,7 @@ func work(name string, complaints io.Writer) int {
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	if r == event.RoleVRRP {
+	if r == event.RoleVRRP || r == event.RoleBFD {
 		// compat: this one may be ended by itself, and is then started again.
 		ctx, stop = signal.NotifyContext(ctx, syscall.SIGTERM)
 		defer stop()
@@ -59,7 +61,9 @@ func work(name string, complaints io.Writer) int {
 		err = vrrpProcess(ctx, link)
 	case event.RoleObserve:
 		err = serveObserve(ctx, link)
-	case event.RoleParent, event.RoleCheck, event.RoleBFD:
+	case event.RoleBFD:
+		err = bfdProcess(ctx, link)
+	case event.RoleParent, event.RoleCheck:
 		err = fmt.Errorf("role %s is no worker", name)
 	}
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
@@ -81,7 +85,15 @@ const markName = "_VIGIL_NAME"
 
 // vrrpProcess is the vrrp role as a process of its own.
 func vrrpProcess(ctx context.Context, link *ipc.Link) error {
-	var denied []error
+	denied, locked := punctual()
+	return run.ServeVRRP(ctx, link, run.ServeOptions{
+		Open: openVRRP, Load: vrrpSettings, Denied: denied, Locked: locked,
+	})
+}
+
+// punctual makes this process one that keeps its deadlines. What the kernel
+// refused of it is in denied.
+func punctual() (denied []error, locked bool) {
 	try := func(err error) bool {
 		if err != nil {
 			denied = append(denied, err)
@@ -92,14 +104,12 @@ func vrrpProcess(ctx context.Context, link *ipc.Link) error {
 	if rt > 0 && rtTime > 0 && proc.RealTime() > 0 {
 		try(proc.LimitRealTime(rtTime))
 	}
-	locked := try(proc.LockMemory())
+	locked = try(proc.LockMemory())
 	// The loop is one goroutine; the others only keep it from waiting. Little
 	// garbage is made, so the collector may come seldom.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), 4))
 	debug.SetGCPercent(400)
-	return run.ServeVRRP(ctx, link, run.ServeOptions{
-		Open: openVRRP, Load: vrrpSettings, Denied: denied, Locked: locked,
-	})
+	return denied, locked
 }
 
 // vrrpCapabilities are all that the vrrp role may: raw sockets; addresses,
@@ -131,3 +141,29 @@ func vrrpGoroutine(ctx context.Context, link *ipc.Link) error {
 }
 
 func openVRRP(o run.VRRPOptions) (run.Router, error) { return run.NewVRRP(o) }
+
+// bfdProcess is the bfd role as a process of its own.
+func bfdProcess(ctx context.Context, link *ipc.Link) error {
+	denied, _ := punctual()
+	return run.ServeBFD(ctx, link, run.BFDOptions{Open: openBFD, Load: bfdSettings, Denied: denied})
+}
+
+// bfdCapabilities are all that the bfd role may: memory that stays locked. Its
+// sockets are plain UDP.
+func bfdCapabilities() []uintptr { return []uintptr{unix.CAP_IPC_LOCK} }
+
+// bfdGoroutine is the bfd role under --single.
+func bfdGoroutine(ctx context.Context, link *ipc.Link) error {
+	return run.ServeBFD(ctx, link, run.BFDOptions{Open: openBFD, Load: bfdSettings})
+}
+
+func openBFD(o track.BFDOptions) (run.Sessions, error) { return track.NewBFD(o) }
+
+// bfdSettings is what the bfd role needs of a generation.
+func bfdSettings(p *role.Prepared) ([]bfd.Settings, error) {
+	c, _, err := reparse(p)
+	if err != nil {
+		return nil, err
+	}
+	return c.Sessions, nil
+}

@@ -128,7 +128,9 @@ func loadedFrom(t *testing.T, text string) *loaded {
 
 func TestRoles(t *testing.T) {
 	some, none := loadedFrom(t, good).conf, loadedFrom(t, "").conf
+	sessions := loadedFrom(t, good+"bfd_instance b { neighbor_ip 192.0.2.9 }\n").conf
 	both, watching := []event.Role{event.RoleVRRP, event.RoleObserve}, []event.Role{event.RoleObserve}
+	all := []event.Role{event.RoleVRRP, event.RoleBFD, event.RoleObserve}
 	for _, c := range []struct {
 		line string
 		conf *config.Config
@@ -136,7 +138,10 @@ func TestRoles(t *testing.T) {
 	}{
 		{"", some, both},
 		{"", none, watching},
-		{"--all", none, both},
+		{"--all", none, all},
+		{"--all -B", none, both},
+		{"", sessions, all},
+		{"-B", sessions, both},
 		{"-P", some, both},
 		{"-C", some, watching},
 		{"-P -C", some, both},
@@ -199,7 +204,7 @@ func TestRealTime(t *testing.T) {
 		{config.Process{Nice: -5}, 0, rtLimit},
 		{config.Process{Nice: -5, RealTime: 3, RTTime: 1000}, 3, 1000},
 	} {
-		if p, l := realTime(&c.p); p != c.priority || l != c.limit {
+		if p, l := realTime(&c.p, rtPriority); p != c.priority || l != c.limit {
 			t.Errorf("%+v: priority %d, limit %d", c.p, p, l)
 		}
 	}

@@ -34,6 +34,9 @@ func Sentence(e *event.Event) string {
 	case event.InterfaceChanged:
 		return fmt.Sprintf("Interface %s is %s", name, condition(e.To))
 	case event.TrackChanged:
+		if e.Subject.Kind == event.SubjectBFD {
+			return sessionSentence(e)
+		}
 		return fmt.Sprintf("%s is %s", capital(object(e.Subject.Kind, name)), with(condition(e.To), e.Detail))
 	case event.ExecDone:
 		return execSentence(e)

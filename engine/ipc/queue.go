@@ -186,7 +186,7 @@ func (q *queue) take() ([]Frame, bool) {
 	q.frames = nil
 	q.edges, q.control = 0, 0
 	for i := range out {
-		if out[i].Type == Tallies && out[i].Tallies == nil && out[i].Router == nil {
+		if out[i].Type == Tallies && out[i].Tallies == nil && out[i].Router == nil && out[i].BFD == nil {
 			q.fill(&out[i])
 		}
 	}

@@ -192,6 +192,12 @@ func (s *stage) generation() *Generation {
 // play runs a test inside a bubble with a loop that was started.
 func play(t *testing.T, test func(s *stage)) {
 	t.Helper()
+	playWith(t, func(g *Generation) *Generation { return g }, test)
+}
+
+// playWith does so with a first generation that was changed.
+func playWith(t *testing.T, change func(*Generation) *Generation, test func(s *stage)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		s := &stage{t: t, signals: make(chan os.Signal, 4), said: make(chan event.Event, 4), over: make(chan struct{})}
@@ -218,7 +224,7 @@ func play(t *testing.T, test func(s *stage)) {
 		}
 		s.loop = New(s.o)
 		go func() {
-			s.status = s.loop.Run(s.generation())
+			s.status = s.loop.Run(change(s.generation()))
 			close(s.over)
 		}()
 		synctest.Wait()

@@ -138,7 +138,7 @@ func (r *Router) Start(kind Kind, text string, opts ...Option) *Daemon {
 	} else {
 		argv = append(argv, "keepalived")
 	}
-	argv = append(argv, "-n", "-l", "-D", "-f", d.Conf, "-p", pid+".pid", "-r", pid+"-vrrp.pid", "-c", pid+"-checkers.pid")
+	argv = append(argv, "-n", "-l", "-D", "-f", d.Conf, "-p", pid+".pid", "-r", pid+"-vrrp.pid", "-c", pid+"-checkers.pid", "-b", pid+"-bfd.pid")
 	if kind == Keepalived {
 		argv = append(argv, "-P") // vigild has no other half yet, so it needs no flag
 	}

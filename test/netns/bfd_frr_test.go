@@ -1,0 +1,216 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package netns_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigild/vigild/test/netns/lab"
+)
+
+// bfdd is bfdd of FRR on a router, with the zebra that it needs.
+type bfdd struct {
+	t   *testing.T
+	r   *lab.Router
+	dir string
+}
+
+// startBFDD starts FRR with a bfd block.
+func startBFDD(t *testing.T, l *lab.Lab, r *lab.Router, block string) *bfdd {
+	t.Helper()
+	dir := t.TempDir()
+	owner, err := user.Lookup("frr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, err1 := strconv.Atoi(owner.Uid)
+	gid, err2 := strconv.Atoi(owner.Gid)
+	if err := errors.Join(err1, err2, os.Chown(dir, uid, gid), os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(l.Dir(), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	f := &bfdd{t: t, r: r, dir: dir}
+	for _, name := range []string{"zebra", "bfdd"} {
+		text := "log stdout informational\n"
+		if name == "bfdd" {
+			text += block
+		}
+		conf := l.File(r.Host+"-"+name+".conf", text, 0o644)
+		r.Program(r.Host+"-"+name, "/usr/lib/frr/"+name, "-f", conf, "-i", filepath.Join(dir, name+".pid"),
+			"-z", filepath.Join(dir, "zserv"), "--vty_socket", dir, "-P", "0")
+		lab.Until(t, 20*time.Second, name+" answers", func() bool {
+			_, err := os.Stat(filepath.Join(dir, name+".vty"))
+			return err == nil
+		})
+	}
+	return f
+}
+
+// tell runs commands of its command line.
+func (f *bfdd) tell(lines ...string) string {
+	f.t.Helper()
+	argv := []string{"vtysh", "--vty_socket", f.dir, "-d", "bfdd"}
+	for _, l := range lines {
+		argv = append(argv, "-c", l)
+	}
+	return f.r.Run(argv...)
+}
+
+// peer is what bfdd says of a session.
+type peer struct {
+	Peer                string
+	Status              string
+	Diagnostic          string
+	RemoteDiagnostic    string `json:"remote-diagnostic"`
+	ReceiveInterval     int    `json:"receive-interval"`
+	TransmitInterval    int    `json:"transmit-interval"`
+	RemoteMultiplier    int    `json:"remote-detect-multiplier"`
+	RemoteReceive       int    `json:"remote-receive-interval"`
+	RemoteTransmit      int    `json:"remote-transmit-interval"`
+	RemoteDiscriminator uint32 `json:"remote-id"`
+}
+
+func (f *bfdd) peer(a netip.Addr) peer {
+	f.t.Helper()
+	var all []peer
+	text := f.tell("show bfd peers json")
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		f.t.Fatalf("bfdd: %v: %s", err, text)
+	}
+	for _, p := range all {
+		if q, err := netip.ParseAddr(p.Peer); err == nil && q == a {
+			return p
+		}
+	}
+	f.t.Fatalf("bfdd has no peer %v: %s", a, text)
+	return peer{}
+}
+
+// wait waits until bfdd says so of a session.
+func (f *bfdd) wait(a netip.Addr, status string, limit time.Duration) {
+	f.t.Helper()
+	lab.Until(f.t, limit, fmt.Sprintf("bfdd has %v %s", a, status), func() bool { return f.peer(a).Status == status })
+}
+
+// session is the state of a BFD session by a daemon's own account.
+func session(d *lab.Daemon, name, state string) bool {
+	m, err := d.Metrics()
+	if err != nil {
+		return false
+	}
+	v, ok := m.Sum("vigil_bfd_session_state", "session", name, "state", state)
+	return ok && v == 1
+}
+
+func waitSession(t *testing.T, d *lab.Daemon, name, state string, limit time.Duration) {
+	t.Helper()
+	lab.Until(t, limit, "session "+name+" is "+state, func() bool { return session(d, name, state) })
+}
+
+// TestBFDWithFRR brings sessions up with bfdd over both families, looks at the
+// timers that each side has learned, and cuts the wire.
+func TestBFDWithFRR(t *testing.T) {
+	t.Parallel()
+	for _, family := range []int{4, 6} {
+		t.Run(fmt.Sprintf("IPv%d", family), func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t)
+			w := l.Wire()
+			a, b := l.Router("a", w), l.Router("b", w)
+			ours, theirs := a.Addr4(0), b.Addr4(0)
+			if family == 6 {
+				ours, theirs = a.Addr6(0), b.Addr6(0)
+			}
+			f := startBFDD(t, l, b, fmt.Sprintf("bfd\n peer %v local-address %v\n  detect-multiplier 4\n  receive-interval 60\n  transmit-interval 80\n exit\nexit\n", ours, theirs))
+			d := a.Start(lab.Vigild, fmt.Sprintf("bfd_instance gw {\n neighbor_ip %v\n min_rx 50\n min_tx 70\n multiplier 3\n}\n", theirs))
+			waitSession(t, d, "gw", "up", 15*time.Second)
+			f.wait(ours, "up", 5*time.Second)
+			lab.Until(t, 5*time.Second, "bfdd has learned our timers", func() bool {
+				p := f.peer(ours)
+				return p.RemoteReceive == 50 && p.RemoteTransmit == 70 && p.RemoteMultiplier == 3
+			})
+			// bfdd sends each 80 ms and four may be missed.
+			lab.Until(t, 15*time.Second, "the detection time is agreed on", func() bool {
+				m, err := d.Metrics()
+				v, ok := m.Sum("vigil_bfd_detection_time_seconds", "session", "gw")
+				return err == nil && ok && v > .3199 && v < .3201
+			})
+
+			a.Mute(0)
+			waitSession(t, d, "gw", "down", 5*time.Second)
+			f.wait(ours, "down", 5*time.Second)
+			e := lastSaid(t, d, "gw", "DOWN")
+			took, allowed := time.Duration(e.At-e.Evidence.Heard[0].At), e.Evidence.Detection
+			if e.From != "UP" || e.Reason != "timeout" || allowed != 320*time.Millisecond || took < allowed || took > allowed+100*time.Millisecond {
+				t.Errorf("down after %v of silence, %v allowed: %+v", took, allowed, e)
+			}
+			if p := f.peer(ours); p.Diagnostic != "control detection time expired" {
+				t.Errorf("bfdd says %+v", p)
+			}
+
+			a.Unmute(0)
+			waitSession(t, d, "gw", "up", 15*time.Second)
+			f.wait(ours, "up", 5*time.Second)
+
+			// What bfdd is told to do we hear of, and the reverse.
+			f.tell("configure terminal", "bfd", fmt.Sprintf("peer %v local-address %v", ours, theirs), "shutdown")
+			waitSession(t, d, "gw", "down", 5*time.Second)
+			if e := lastSaid(t, d, "gw", "DOWN"); e.Reason != "neighbor_admin_down" {
+				t.Errorf("after shutdown: %+v", e)
+			}
+			f.tell("configure terminal", "bfd", fmt.Sprintf("peer %v local-address %v", ours, theirs), "no shutdown")
+			waitSession(t, d, "gw", "up", 15*time.Second)
+			f.wait(ours, "up", 5*time.Second)
+			if status := d.Stop(); status != 0 {
+				t.Errorf("ended with %d", status)
+			}
+			f.wait(ours, "down", 2*time.Second)
+			if p := f.peer(ours); p.RemoteDiagnostic != "administratively down" {
+				t.Errorf("bfdd says %+v", p)
+			}
+		})
+	}
+}
+
+// change is a track.changed event as vigilctl shows it.
+type change struct {
+	Kind     string
+	Subject  struct{ Kind, Name string }
+	From, To string
+	Reason   string
+	At       int64
+	Detail   string
+	Evidence struct {
+		Heard               []struct{ At int64 }
+		Detection, Lateness time.Duration
+	}
+}
+
+// lastSaid is the newest change of a session to a state.
+func lastSaid(t *testing.T, d *lab.Daemon, name, to string) change {
+	t.Helper()
+	var last change
+	for line := range strings.Lines(d.Ctl("events", "--json", "--kind", "track.changed")) {
+		var e struct{ Event change }
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("event %s: %v", line, err)
+		}
+		if e.Event.Subject.Kind == "bfd" && e.Event.Subject.Name == name && e.Event.To == to {
+			last = e.Event
+		}
+	}
+	if last.Kind == "" {
+		t.Fatalf("session %s never went to %s", name, to)
+	}
+	return last
+}
