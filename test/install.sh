@@ -12,7 +12,7 @@ PATH=$PATH:/usr/sbin:/sbin
 # alertmanager), what looks at them, and a C compiler for the race detector.
 packages=(
 	keepalived frr snmpd snmp snmptrapd prometheus prometheus-alertmanager
-	iproute2 iputils-ping tcpdump nftables smitools jq curl procps
+	iproute2 iputils-ping tcpdump nftables smitools groff-base jq curl procps
 	gcc libc6-dev
 )
 
