@@ -73,8 +73,9 @@ const (
 	refreshEvery = 200 * time.Millisecond
 	refreshWait  = 100 * time.Millisecond
 	// restEvery is how often counters are fetched when nobody asks, so that
-	// little of them is lost with a worker.
-	restEvery = 10 * time.Second
+	// little of them is lost with a worker. Scrapes and walks ask by themselves;
+	// with a thousand instances every question moves a megabyte.
+	restEvery = time.Minute
 	// holdLook is how often readers that hold events are asked again.
 	holdLook = 100 * time.Millisecond
 	// settleTime is what readers get at the end for what they still do.
