@@ -69,6 +69,8 @@ type Filter struct {
 	vmacs map[VMAC]bool
 	// tables, blocking and redirecting say what exists of each family.
 	tables, blocking, redirecting map[*family]bool
+	// commit carries out a transaction.
+	commit func(*batch) error
 }
 
 var errMissing = errors.New("the kernel has no nftables")
@@ -94,7 +96,7 @@ func Open() (*Filter, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("set up packet filter: %w", err), unix.Close(fd))
 	}
-	f.fd = fd
+	f.fd, f.commit = fd, f.transact
 	return f, nil
 }
 
@@ -354,8 +356,8 @@ func (f *Filter) Close() error {
 	return errors.Join(err, unix.Close(f.fd))
 }
 
-// commit sends a transaction and waits for its outcome.
-func (f *Filter) commit(b *batch) error {
+// transact sends a transaction and waits for its outcome.
+func (f *Filter) transact(b *batch) error {
 	out, first, last := b.finish(f.seq + 1)
 	f.seq = last + 1
 	if err := unix.Sendto(f.fd, out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {

@@ -98,8 +98,8 @@ func (v *Virtual) create(seq uint32) []byte {
 		data = appendAttr(data, iflaMacvlanMode, u32(v.Mode))
 	}
 	info := appendAttr(nil, unix.IFLA_INFO_KIND, []byte(v.Kind))
-	info = appendAttr(info, unix.IFLA_INFO_DATA|unix.NLA_F_NESTED, data)
-	return finish(appendAttr(b, unix.IFLA_LINKINFO|unix.NLA_F_NESTED, info))
+	info = appendAttr(info, unix.IFLA_INFO_DATA, data)
+	return finish(appendAttr(b, unix.IFLA_LINKINFO, info))
 }
 
 // quiet is the message that keeps the kernel from making a link-local address,
