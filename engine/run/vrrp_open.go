@@ -5,6 +5,7 @@ package run
 
 import (
 	"errors"
+	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 
@@ -113,6 +114,9 @@ func (v *VRRP) Configure(c *vrrp.Configure) {
 		v.promote(c.Settings)
 		c.Wall = v.clock.Wall(v.clock.Now())
 		v.prepare(c)
+		// Reading a configuration leaves more behind than the loop will ever
+		// need; memory is locked, so nobody else can take it away.
+		v.hands.later(debug.FreeOSMemory)
 	}})
 }
 
