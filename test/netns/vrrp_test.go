@@ -220,14 +220,23 @@ func lastBefore(t *testing.T, heard *lab.Capture, f *lab.Frame, wanted func(*lab
 	return nil
 }
 
-// within checks that a time that was measured is the protocol's.
-func within(t *testing.T, what string, got, bound time.Duration, by lab.Kind) {
+// prompt checks that a time that is measured is the protocol's: never before
+// its bound, and not more than a little later. A machine that others use, too,
+// may hold any process up once; so lateness has to be seen three times.
+func prompt(t *testing.T, what string, bound time.Duration, by lab.Kind, measure func() time.Duration) {
 	t.Helper()
-	t.Logf("%s by %v: %v, which is %v after the bound", what, by, got, got-bound)
-	if got < bound-early {
-		t.Errorf("%s by %v after %v: that is %v before the protocol allows it (%v)", what, by, got, bound-got, bound)
-	}
-	if got > bound+late(by) {
-		t.Errorf("%s by %v after %v: that is %v later than the protocol's bound (%v)", what, by, got, got-bound, bound)
+	for attempt := 1; ; attempt++ {
+		got := measure()
+		t.Logf("%s by %v: %v, which is %v after the bound", what, by, got, got-bound)
+		if got < bound-early {
+			t.Errorf("%s by %v after %v: that is %v before the protocol allows it (%v)", what, by, got, bound-got, bound)
+		}
+		if got <= bound+late(by) {
+			return
+		}
+		if attempt == 3 {
+			t.Errorf("%s by %v after %v: that is %v later than the protocol's bound (%v)", what, by, got, got-bound, bound)
+			return
+		}
 	}
 }

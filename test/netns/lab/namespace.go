@@ -118,6 +118,7 @@ func (n *Namespace) Try(argv ...string) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", n.Name}, argv...)...)
 	cmd.Dir = n.lab.dir
+	cmd.WaitDelay = 5 * time.Second // a daemon that keeps the pipe open does not keep us
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(string(out)))
