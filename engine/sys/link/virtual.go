@@ -97,7 +97,7 @@ func (v *Virtual) create(seq uint32) []byte {
 		b = appendAttr(b, unix.IFLA_ADDRESS, v.MAC[:])
 		data = appendAttr(data, iflaMacvlanMode, u32(v.Mode))
 	}
-	info := appendAttr(nil, unix.IFLA_INFO_KIND, []byte(v.Kind))
+	info := appendAttr(nil, unix.IFLA_INFO_KIND, append([]byte(v.Kind), 0))
 	info = appendAttr(info, unix.IFLA_INFO_DATA, data)
 	return finish(appendAttr(b, unix.IFLA_LINKINFO, info))
 }
