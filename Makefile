@@ -89,6 +89,16 @@ fuzz: need-go ## every fuzz target for FUZZTIME (60s)
 		done; \
 	done
 
+# SOAK and FIRST say how many random runs are played, and from which seed on;
+# PACKETS how many spoiled packets the receive path gets.
+SOAK    ?= 2000000
+FIRST   ?= 100000
+PACKETS ?= 10000000
+.PHONY: soak
+soak: need-go ## the laws over SOAK more random runs, and PACKETS spoiled packets
+	go test -count=1 -timeout 0 ./test/sim -run '^TestLaws$$' -v -args -runs $(SOAK) -first $(FIRST)
+	go test -count=1 -timeout 0 ./engine/vrrp -run '^TestSpoiled$$' -v -args -packets $(PACKETS)
+
 .PHONY: bench
 bench: build ## benchmarks: ours with allocations, then side by side with keepalived (root)
 	go test -run '^$$' -bench . -benchmem $$($(UNIT))

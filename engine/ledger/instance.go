@@ -85,13 +85,30 @@ func (l *Ledger) transition(e *event.Event, at place) {
 	v.StoryMore, v.Story = 0, nil
 	v.arithmetic(e)
 	in.promo = promotion{}
+	if e.From == event.Init && e.To != event.Master {
+		v.disowned()
+	}
+	// Every transition ends a conflict, and so does the end of a process, whose
+	// successor has not heard of it.
+	v.Conflicting = false
 	switch {
 	case e.To != event.Master:
-		v.Conflicting = false
 	case e.Reason != event.Resumed:
 		in.promo = l.promoted(e)
 	}
 	v.ConfirmedWall = e.Wall
+}
+
+// disowned says that a process which begins has no address, whatever its
+// predecessor had: what that left behind is removed first, and what went while
+// nobody looked is told by nobody.
+func (v *Instance) disowned() {
+	v.Addresses = slices.Clone(v.Addresses)
+	for i, a := range v.Addresses {
+		if a.Owned || a.Lost {
+			v.Addresses[i] = &Address{Row: a.Row}
+		}
+	}
 }
 
 // count counts a transition, in whatever order it arrives.

@@ -23,6 +23,9 @@ var commands = map[string]func(p *player, words []string) error{
 	"drop":    (*player).drop,
 	"dup":     (*player).dup,
 	"delay":   (*player).delay,
+	"jitter":  (*player).jitter,
+	"loss":    (*player).loss,
+	"clock":   (*player).clock,
 	"link":    (*player).link,
 	"addr":    (*player).addr,
 	"refuse":  (*player).refuse,
@@ -89,6 +92,27 @@ func (p *player) dup(w []string) error {
 func (p *player) delay(w []string) error {
 	d, err := time.ParseDuration(w[1])
 	return firstError(err, p.each(w[:1], func(x path) { p.world.wires.delay[x] = d }))
+}
+
+func (p *player) jitter(w []string) error {
+	d, err := time.ParseDuration(w[1])
+	return firstError(err, p.each(w[:1], func(x path) { p.world.wires.jitter[x] = d }))
+}
+
+func (p *player) loss(w []string) error {
+	n, err := strconv.Atoi(w[1])
+	return firstError(err, p.each(w[:1], func(x path) { p.world.wires.loss[x] = n }))
+}
+
+// clock steps the wall clock of a router.
+func (p *player) clock(w []string) error {
+	n, err := p.on(w, 2)
+	if err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(w[1])
+	n.stepped += d
+	return err
 }
 
 func firstError(errs ...error) error {

@@ -40,6 +40,9 @@
 //	heal [a-b]                   everything gets through again
 //	drop a>b 3 / dup a>b 3       lose, or double, the next adverts
 //	delay a>b 200ms              how long an advert travels
+//	loss a>b 30                  how many of a hundred get lost, by a chance that is the same each time
+//	jitter a>b 100ms             how much longer than its delay an advert may travel
+//	clock a 1h                   the wall clock steps
 //	link a eth0 up|down|gone     a link changes
 //	addr a eth0 add|del PREFIX   somebody else changes an address
 //	refuse a ADDRESS             the kernel refuses an address from now on

@@ -64,7 +64,7 @@ func (n *Node) inject(words []string) error {
 		return fmt.Errorf("%s has no %s", n.name, iface)
 	}
 	ago, err := age(key["ago"])
-	p.IfIndex, p.At, p.Wall = l.index, n.w.now.Add(-ago), wall(n.w.now.Add(-ago))
+	p.IfIndex, p.At, p.Wall = l.index, n.w.now.Add(-ago), n.wall(n.w.now.Add(-ago))
 	n.tell(p)
 	return err
 }

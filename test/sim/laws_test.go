@@ -5,10 +5,7 @@ package sim
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"strings"
-	"testing"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -56,178 +53,6 @@ func lawful(h *Host) error {
 		}
 	}
 	return nil
-}
-
-// writer writes a random transcript.
-type writer struct {
-	*rand.Rand
-	lines   []string
-	routers []string
-	down    map[string]bool
-	group   bool
-	scripts bool
-}
-
-func (w *writer) say(format string, args ...any) {
-	w.lines = append(w.lines, fmt.Sprintf(format, args...))
-}
-
-// chance is true in one of n cases.
-func (w *writer) chance(n int) bool { return w.IntN(n) == 0 }
-
-// describe writes two to four routers, of one or two instances, with random
-// options, all of which agree about who is the highest.
-func (w *writer) describe() {
-	w.routers = []string{"a", "b", "c", "d"}[:2+w.IntN(3)]
-	w.scripts = w.chance(2)
-	words := []string{"routers"}
-	prios := w.Perm(200)
-	equal := w.chance(4)
-	for i, name := range w.routers {
-		if equal {
-			prios[i] = prios[0]
-		}
-		opts := fmt.Sprintf("%s:prio=%d", name, 30+prios[i])
-		if w.chance(5) {
-			opts += ",nopreempt=yes"
-		} else if w.chance(5) {
-			opts += ",preempt_delay=2s"
-		}
-		if w.chance(6) {
-			opts += ",lower_prio_no_advert=yes"
-		}
-		if w.chance(6) {
-			opts += ",higher_prio_advert=yes"
-		}
-		words = append(words, opts)
-	}
-	words = append(words, "advert=1s")
-	if w.scripts {
-		words = append(words, "track=script/chk")
-	}
-	if w.chance(2) {
-		words = append(words, "version=3")
-	}
-	six := w.chance(4)
-	vip := func(n int) string {
-		if six {
-			return fmt.Sprintf("fe80::100:%d+2001:db8::%d", n, n)
-		}
-		return fmt.Sprintf("192.0.2.%d/24+192.0.2.%d/24", n, n+100)
-	}
-	if w.chance(2) {
-		w.say("%s vip=%s", strings.Join(words, " "), vip(1))
-	} else {
-		w.group = w.chance(2)
-		w.say("%s", strings.Join(words, " "))
-		w.say("instance V1 vrid=1 vip=%s", vip(1))
-		w.say("instance V2 vrid=2 if=eth1 vip=%s", vip(2))
-		if w.group {
-			w.say("group G V1 V2")
-		}
-	}
-	if w.scripts {
-		w.say("script chk rise=2 fall=2")
-	}
-	w.say("run 10ms")
-	for _, r := range w.routers {
-		if w.scripts {
-			w.say("script %s chk ok", r)
-		}
-		if w.chance(3) {
-			w.say("netlink %s %dms", r, w.IntN(400))
-		}
-	}
-}
-
-// trouble writes one thing that happens.
-func (w *writer) trouble() {
-	r := w.routers[w.IntN(len(w.routers))]
-	o := w.routers[w.IntN(len(w.routers))]
-	if w.down[r] {
-		w.say("start %s", r)
-		delete(w.down, r)
-		if w.scripts {
-			w.say("script %s chk ok", r)
-		}
-		return
-	}
-	switch w.IntN(14) {
-	case 0:
-		w.say("cut %s>%s", r, o)
-	case 1:
-		w.say("cut %s", r)
-	case 2:
-		w.say("drop %s>%s %d", r, o, 1+w.IntN(4))
-	case 3:
-		w.say("dup %s>%s %d", r, o, 1+w.IntN(4))
-	case 4:
-		w.say("delay %s>%s %dms", r, o, w.IntN(900))
-	case 5:
-		w.say("link %s eth0 down", r)
-	case 6:
-		w.say("link %s eth0 up", r)
-	case 7:
-		w.say("freeze %s %dms", r, 100+w.IntN(8000))
-		w.say("run 8100ms")
-	case 8:
-		w.say("kill %s", r)
-		w.down[r] = true
-	case 9:
-		w.say("kill %s", r)
-		w.say("start %s resume", r)
-		if w.scripts {
-			w.say("script %s chk ok", r)
-		}
-	case 10:
-		w.say("addr %s eth0 del 192.0.2.1/24", r)
-	case 11:
-		w.say("heal")
-	case 12:
-		w.say("reload %s", r)
-	case 13:
-		if w.scripts {
-			w.say("script %s chk %s 2", r, []string{"ok", "fail"}[w.IntN(2)])
-		}
-	}
-}
-
-// recover writes what makes everything well again.
-func (w *writer) recover() {
-	w.say("heal")
-	for _, r := range w.routers {
-		if w.down[r] {
-			w.say("start %s", r)
-		}
-		w.say("link %s eth0 up", r)
-		if w.scripts {
-			w.say("script %s chk ok 2", r)
-		}
-	}
-	w.down = map[string]bool{}
-	// Two elections, a preempt_delay and the wait of a group fit into this.
-	w.say("run 25s")
-}
-
-// play plays random lines and checks the laws after each.
-func (w *writer) play(check func(p *player) error) error {
-	p := newPlayer()
-	p.quiet = true
-	for i, line := range w.lines {
-		err := p.line(line)
-		if err == nil && p.world != nil {
-			err = check(p)
-		}
-		if err != nil {
-			return fmt.Errorf("after line %d, %s: %w", i+1, line, err)
-		}
-	}
-	for _, h := range p.result().Hosts {
-		if err := lawful(&h); err != nil {
-			return fmt.Errorf("router %s: %w", h.Name, err)
-		}
-	}
-	return settled(p)
 }
 
 // settled checks that on a healthy network every virtual router has exactly
@@ -292,13 +117,17 @@ func (n *Node) oneMind() error {
 	if s == nil || len(s.Groups) == 0 {
 		return nil
 	}
-	var states []event.State
+	state := map[string]event.State{}
 	for _, id := range n.router.Instances(nil) {
 		v, _ := n.router.View(id)
-		states = append(states, v.State)
+		state[v.Settings.Name] = v.State
 	}
-	if slices.Min(states) != slices.Max(states) && !slices.Contains(states, event.Init) {
-		return fmt.Errorf("%s: the members of the group are in states %v", n.name, states)
+	for _, g := range s.Groups {
+		for _, m := range g.Members {
+			if a, b := state[g.Members[0]], state[m]; a != b && a != event.Init && b != event.Init {
+				return fmt.Errorf("%s: of group %s, %s is %v and %s is %v", n.name, g.Name, g.Members[0], a, m, b)
+			}
+		}
 	}
 	return nil
 }
@@ -334,22 +163,4 @@ func grows(a, b event.Tally) error {
 		return fmt.Errorf("%v passed, and %v in states", b.At.Sub(a.At), spent(b)-spent(a))
 	}
 	return nil
-}
-
-// TestLaws plays random runs. The seeds are fixed; a run that breaks a law
-// prints itself, as a transcript to be kept.
-func TestLaws(t *testing.T) {
-	for seed := range uint64(2000) {
-		w := &writer{Rand: rand.New(rand.NewPCG(seed, 1)), down: map[string]bool{}}
-		w.describe()
-		for range 4 + w.IntN(10) {
-			w.trouble()
-			w.say("run %dms", 50+w.IntN(4000))
-		}
-		w.recover()
-		k := keeper{map[*vrrp.Router]map[string]event.Tally{}}
-		if err := w.play(k.check); err != nil {
-			t.Fatalf("run %d breaks a law: %v\n\n%s\n", seed, err, strings.Join(w.lines, "\n"))
-		}
-	}
 }

@@ -6,6 +6,7 @@ package sim
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/vrrp"
@@ -26,6 +27,8 @@ type Node struct {
 	waiting []vrrp.Input
 	// busy is, per instance, when the kernel is done with what it was given.
 	busy map[int]event.Instant
+	// stepped is how far the host's wall clock was stepped.
+	stepped time.Duration
 	// loads counts the configurations.
 	loads uint64
 	// left is what the last process was doing when it was killed.
@@ -34,6 +37,9 @@ type Node struct {
 	events []event.Event
 	before []event.Event // of processes before the present one
 }
+
+// wall is the host's wall clock at an instant.
+func (n *Node) wall(t event.Instant) int64 { return wall(t) + int64(n.stepped) }
 
 // deadline is when the router must be stepped; a frozen one has none.
 func (n *Node) deadline() (event.Instant, bool) {
@@ -63,7 +69,7 @@ func (n *Node) arrive(iface string, p *vrrp.Packet) {
 		return
 	}
 	mine := *p
-	mine.IfIndex, mine.At, mine.Wall = l.index, n.w.now, wall(n.w.now)
+	mine.IfIndex, mine.At, mine.Wall = l.index, n.w.now, n.wall(n.w.now)
 	n.tell(&mine)
 }
 
@@ -76,10 +82,13 @@ func (n *Node) step(in vrrp.Input) {
 	}
 	for i := range n.out.Events {
 		e := &n.out.Events[i]
-		e.Wall = wall(e.At)
+		e.Wall = n.wall(e.At)
 		n.events = append(n.events, *e)
 		n.w.events++
 		n.w.log.event(n, e)
+		if n.w.heard != nil {
+			n.w.heard(n, e)
+		}
 	}
 }
 
@@ -200,7 +209,7 @@ func (n *Node) start(s *vrrp.Settings, resume bool) {
 // configuration is a Configure with the config.loaded event of the parent.
 func (n *Node) configuration(s *vrrp.Settings) *vrrp.Configure {
 	n.loads++
-	return &vrrp.Configure{Settings: s, Cause: event.Ref{Epoch: parentEpoch, Seq: n.loads}}
+	return &vrrp.Configure{Settings: s, Cause: event.Ref{Epoch: parentEpoch, Seq: n.loads}, Wall: n.wall(n.w.now)}
 }
 
 // parentEpoch is the epoch of config.loaded and exec.done events, which come

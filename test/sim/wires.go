@@ -4,6 +4,7 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/vigild/vigild/engine/vrrp"
@@ -18,10 +19,19 @@ type wires struct {
 	drop  map[path]int
 	dup   map[path]int
 	delay map[path]time.Duration
+	// loss is how many of a hundred get lost, jitter how much longer than delay a
+	// packet may travel, so that they overtake one another.
+	loss   map[path]int
+	jitter map[path]time.Duration
+	// chance decides, the same in every run.
+	chance *rand.Rand
 }
 
 func newWires() wires {
-	return wires{map[path]bool{}, map[path]int{}, map[path]int{}, map[path]time.Duration{}}
+	return wires{
+		cut: map[path]bool{}, drop: map[path]int{}, dup: map[path]int{}, delay: map[path]time.Duration{},
+		loss: map[path]int{}, jitter: map[path]time.Duration{}, chance: rand.New(rand.NewPCG(1, 2)),
+	}
 }
 
 // carry brings one packet, sent on an interface of a router, to the others
@@ -47,12 +57,19 @@ func (w *World) deliver(from, to *Node, iface string, p *vrrp.Packet) {
 		w.wires.drop[way]--
 		return
 	}
+	if p := w.wires.loss[way]; p > 0 && w.wires.chance.IntN(100) < p {
+		return
+	}
 	times := 1
 	if w.wires.dup[way] > 0 {
 		w.wires.dup[way]--
 		times = 2
 	}
 	for range times {
-		w.after(w.wires.delay[way], func() { to.arrive(iface, p) })
+		d := w.wires.delay[way]
+		if j := w.wires.jitter[way]; j > 0 {
+			d += time.Duration(w.wires.chance.Int64N(int64(j)))
+		}
+		w.after(d, func() { to.arrive(iface, p) })
 	}
 }

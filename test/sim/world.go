@@ -29,6 +29,8 @@ type World struct {
 	// counts what the routers said.
 	stuck  bool
 	events int
+	// heard is told of every event, if somebody wants to know at once.
+	heard func(*Node, *event.Event)
 }
 
 // The bounds of a run: how many things may happen in one instant, and how many
