@@ -82,6 +82,8 @@ func random(lo, hi uint32) uint32 {
 type badConfig struct {
 	status   int
 	problems []syntax.Problem
+	// namespace is its net_namespace, where it may not be bad at all.
+	namespace string
 }
 
 func (e *badConfig) Error() string {
@@ -110,7 +112,11 @@ func load(o *cmdline.Options, complain func(syntax.Problem)) (*loaded, error) {
 		complain(p)
 	}
 	if status := config.RunExit(found); status != 0 {
-		return nil, &badConfig{status, found}
+		bad := &badConfig{status: status, problems: found}
+		if l.conf != nil {
+			bad.namespace = l.conf.Global.NetNamespace
+		}
+		return nil, bad
 	}
 	var err error
 	if l.observe, err = config.LoadObserve(config.ObserveFrom{File: o.Settings, Environ: environ()}); err != nil {
@@ -246,7 +252,7 @@ func reparse(p *role.Prepared) (*config.Config, *shared, error) {
 	}
 	c, found := config.Parse(p.Image, config.Worker())
 	if status := config.RunExit(found); status != 0 {
-		return nil, nil, &badConfig{status, found}
+		return nil, nil, &badConfig{status: status, problems: found}
 	}
 	return c, s, nil
 }
@@ -259,5 +265,8 @@ func vrrpSettings(p *role.Prepared) (*vrrp.Settings, error) {
 	}
 	c.VRRP.KeepAddresses = c.VRRP.KeepAddresses || s.KeepAddresses
 	c.VRRP.ReleaseVIPs = c.VRRP.ReleaseVIPs || s.ReleaseVIPs
+	if s.Observe != nil {
+		s.Observe.VRRP.Apply(&c.VRRP)
+	}
 	return &c.VRRP, nil
 }

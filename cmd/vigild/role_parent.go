@@ -50,22 +50,29 @@ type director struct {
 func daemon(o *cmdline.Options, complaints io.Writer) int {
 	var found []syntax.Problem
 	l, err := load(o, func(p syntax.Problem) { found = append(found, p) })
+	bad, isBad := errors.AsType[*badConfig](err)
+	namespace := o.Namespace
+	switch {
+	case namespace != "":
+	case isBad:
+		namespace = bad.namespace
+	case err == nil:
+		namespace = l.conf.Global.NetNamespace
+	}
+	// The interfaces of the configuration are those of its namespace, so what is
+	// wrong with it is said inside.
+	if err := enterNamespace(namespace); err != nil {
+		fmt.Fprintln(complaints, err)
+		return parent.ExitFatal
+	}
 	if err != nil {
 		for _, p := range found {
 			fmt.Fprintln(complaints, p)
 		}
-		if _, bad := errors.AsType[*badConfig](err); !bad {
+		if !isBad {
 			fmt.Fprintln(complaints, err)
 		}
 		return statusOf(err)
-	}
-	namespace := o.Namespace
-	if namespace == "" {
-		namespace = l.conf.Global.NetNamespace
-	}
-	if err := enterNamespace(namespace); err != nil {
-		fmt.Fprintln(complaints, err)
-		return parent.ExitFatal
 	}
 	running := detached()
 	if running == nil && !o.NoFork {
