@@ -12,14 +12,15 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
 // A Network changes addresses, routes and rules. It belongs to one goroutine.
 type Network struct {
 	*Addresses
-	handle *netlink.Handle
+	sockets map[int]*nl.SocketHandle
 }
 
 // OpenNetwork opens a Network in the network namespace of the calling thread.
@@ -28,40 +29,38 @@ func OpenNetwork() (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	s, err := nl.GetNetlinkSocketAt(netns.None(), netns.None(), unix.NETLINK_ROUTE)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open netlink handle: %w", err), a.Close())
+		return nil, errors.Join(fmt.Errorf("open netlink socket: %w", err), a.Close())
 	}
-	return &Network{a, h}, nil
+	return &Network{a, map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: s}}}, nil
 }
 
 // Close closes the sockets.
 func (n *Network) Close() error {
-	n.handle.Close()
+	for _, s := range n.sockets {
+		s.Close()
+	}
 	return n.Addresses.Close()
 }
 
 // AddRoute adds a route, given as the words of a line of virtual_routes. One
 // that is there already is no error.
 func (n *Network) AddRoute(words []string, family uint8) error {
-	r, how, err := parseRoute(words, family, n.index)
+	r, err := parseRoute(words, family, n.index)
 	if err != nil {
 		return err
 	}
-	add := n.handle.RouteAdd
-	if how == "append" {
-		add = n.handle.RouteAppend
-	}
-	return unless(unix.EEXIST, add(r))
+	return n.change(r.request(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|r.how), unix.EEXIST)
 }
 
 // DeleteRoute removes a route. One that is gone is no error.
 func (n *Network) DeleteRoute(words []string, family uint8) error {
-	r, _, err := parseRoute(words, family, n.index)
+	r, err := parseRoute(words, family, n.index)
 	if err != nil {
 		return unless(unix.ENODEV, err) // its interface is gone, and it with it
 	}
-	return unless(unix.ESRCH, n.handle.RouteDel(r))
+	return n.change(r.request(unix.RTM_DELROUTE, 0), unix.ESRCH)
 }
 
 // AddRule adds a rule, given as the words of a line of virtual_rules. One that
@@ -71,7 +70,7 @@ func (n *Network) AddRule(words []string, family uint8) error {
 	if err != nil {
 		return err
 	}
-	return unless(unix.EEXIST, n.handle.RuleAdd(r))
+	return n.change(r.request(unix.RTM_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_EXCL), unix.EEXIST)
 }
 
 // DeleteRule removes a rule. One that is gone is no error.
@@ -80,7 +79,13 @@ func (n *Network) DeleteRule(words []string, family uint8) error {
 	if err != nil {
 		return err
 	}
-	return unless(unix.ENOENT, n.handle.RuleDel(r))
+	return n.change(r.request(unix.RTM_DELRULE, 0), unix.ENOENT)
+}
+
+func (n *Network) change(req *nl.NetlinkRequest, fine unix.Errno) error {
+	req.Sockets = n.sockets
+	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
+	return unless(fine, err)
 }
 
 func unless(fine unix.Errno, err error) error {
@@ -201,15 +206,4 @@ func (w *words) prefix(key string, family int) *net.IPNet {
 		return nil
 	}
 	return &net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
-}
-
-// network reads the prefix of a rule, where everything is no condition at all.
-func (w *words) network(key string, family int) *net.IPNet {
-	n := w.prefix(key, family)
-	if n != nil {
-		if bits, _ := n.Mask.Size(); bits == 0 {
-			return nil
-		}
-	}
-	return n
 }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,6 +24,7 @@ var (
 		"unreachable": unix.RTN_UNREACHABLE, "prohibit": unix.RTN_PROHIBIT, "throw": unix.RTN_THROW,
 		"nat": unix.RTN_NAT, "xresolve": unix.RTN_XRESOLVE,
 	}
+	preferences = map[string]int{"low": 3, "medium": 0, "high": 1}
 )
 
 func familyOf(family uint8) int {
@@ -33,21 +34,43 @@ func familyOf(family uint8) int {
 	return unix.AF_INET
 }
 
+// route is a route as the kernel wants it.
+type route struct {
+	nl.RtMsg
+	attrs []*nl.RtAttr
+	// how are the flags of the request that adds it.
+	how int
+}
+
+func (r *route) add(kind int, v []byte)   { r.attrs = append(r.attrs, nl.NewRtAttr(kind, v)) }
+func (r *route) put32(kind int, v uint32) { r.add(kind, nl.Uint32Attr(v)) }
+func (r *route) request(kind, flags int) *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(kind, flags|unix.NLM_F_ACK)
+	req.AddData(&r.RtMsg)
+	for _, a := range r.attrs {
+		req.AddData(a)
+	}
+	return req
+}
+
 // routeParser builds one route from words.
 type routeParser struct {
 	words
-	route  *netlink.Route
-	family int
-	how    string
-	index  func(string) (int, error)
+	*route
+	index   func(string) (int, error)
+	metrics []*nl.RtAttr
+	locked  uint32
+	hops    []byte
+	// scoped, gateway and target say what has been named.
+	scoped, gateway, target bool
 }
 
-// parseRoute reads a line of virtual_routes. how is "append" or "".
-func parseRoute(list []string, family uint8, index func(string) (int, error)) (r *netlink.Route, how string, err error) {
-	p := &routeParser{words: words{list: list}, family: familyOf(family), index: index}
-	p.route = &netlink.Route{
-		Family: p.family, Protocol: Protocol, Table: unix.RT_TABLE_MAIN, Type: unix.RTN_UNICAST, Scope: unix.RT_SCOPE_NOWHERE,
-	}
+// parseRoute reads a line of virtual_routes.
+func parseRoute(list []string, family uint8, index func(string) (int, error)) (*route, error) {
+	r := &route{}
+	r.Family, r.Protocol, r.Type = uint8(familyOf(family)), Protocol, unix.RTN_UNICAST
+	r.Table = unix.RT_TABLE_MAIN
+	p := &routeParser{words: words{list: list}, route: r, index: index}
 	for {
 		key, ok := p.next()
 		if !ok {
@@ -55,24 +78,40 @@ func parseRoute(list []string, family uint8, index func(string) (int, error)) (r
 		}
 		p.word(key)
 	}
-	if p.route.Scope == unix.RT_SCOPE_NOWHERE {
-		p.route.Scope = impliedScope(p.route)
+	if p.err != nil {
+		return nil, p.err
 	}
-	return p.route, p.how, p.err
+	if !p.scoped {
+		r.Scope = p.impliedScope()
+	}
+	if p.locked != 0 {
+		p.metrics = append(p.metrics, nl.NewRtAttr(unix.RTAX_LOCK, nl.Uint32Attr(p.locked)))
+	}
+	if len(p.metrics) > 0 {
+		all := nl.NewRtAttr(unix.RTA_METRICS, nil)
+		for _, m := range p.metrics {
+			all.AddChild(m)
+		}
+		r.attrs = append(r.attrs, all)
+	}
+	if len(p.hops) > 0 {
+		r.add(unix.RTA_MULTIPATH, p.hops)
+	}
+	return r, nil
 }
 
 // impliedScope is the scope of a route that names none (what ip route does).
-func impliedScope(r *netlink.Route) netlink.Scope {
-	if r.Family == unix.AF_INET6 {
+func (p *routeParser) impliedScope() uint8 {
+	if p.Family == unix.AF_INET6 {
 		return unix.RT_SCOPE_UNIVERSE
 	}
-	switch r.Type {
+	switch p.Type {
 	case unix.RTN_LOCAL, unix.RTN_NAT:
 		return unix.RT_SCOPE_HOST
 	case unix.RTN_BROADCAST, unix.RTN_MULTICAST, unix.RTN_ANYCAST:
 		return unix.RT_SCOPE_LINK
 	case unix.RTN_UNICAST:
-		if r.Gw == nil && len(r.MultiPath) == 0 {
+		if !p.gateway && len(p.hops) == 0 {
 			return unix.RT_SCOPE_LINK
 		}
 	}
@@ -81,97 +120,147 @@ func impliedScope(r *netlink.Route) netlink.Scope {
 
 // word reads one keyword and its value.
 func (p *routeParser) word(key string) {
-	r := p.route
 	switch key {
-	case "inet", "inet6": // the family is known
-	case "to":
-		if len(p.list) > 0 {
-			if t, ok := routeTypes[p.list[0]]; ok {
-				r.Type = t
-				p.list = p.list[1:]
-			}
-		}
-		r.Dst = p.prefix(key, p.family)
-	case "via", "gw":
-		r.Gw = p.addr(key)
-	case "src":
-		r.Src = p.addr(key)
-	case "dev", "oif":
-		r.LinkIndex = p.device(key)
-	case "table":
-		r.Table = p.named(key, 32, tables)
-	case "vrf":
-		p.fail(key, p.value(key), "name the table of the VRF instead")
-	case "metric", "priority", "preference":
-		r.Priority = p.number(key, 32)
-	case "scope":
-		r.Scope = netlink.Scope(p.named(key, 8, scopes))
-	case "protocol":
-		r.Protocol = netlink.RouteProtocol(p.named(key, 8, protocols))
-	case "tos", "dsfield":
-		r.Tos = p.number(key, 8)
-	case "onlink":
-		r.Flags |= unix.RTNH_F_ONLINK
-	case "nexthop":
-		r.MultiPath = append(r.MultiPath, p.hop())
-	case "realms":
-		r.Realm = p.realms(key)
-	case "append", "add", "prepend":
-		p.how = key
-	case "no_track":
+	case "inet", "inet6", "no_track": // the family is known, and tracking is not ours
 	case "track_group":
 		p.value(key)
+	case "to":
+		if t, ok := routeTypes[p.peek()]; ok {
+			p.Type = uint8(t)
+			p.list = p.list[1:]
+		}
+		p.destination(key)
+	case "from":
+		n := p.prefix(key, int(p.Family))
+		if n != nil {
+			bits, _ := n.Mask.Size()
+			p.Src_len = uint8(bits)
+			p.add(unix.RTA_SRC, n.IP)
+		}
+	case "via", "gw":
+		p.gateway = true
+		p.add(unix.RTA_GATEWAY, p.addr(key))
+	case "src":
+		p.add(unix.RTA_PREFSRC, p.addr(key))
+	case "dev", "oif":
+		p.put32(unix.RTA_OIF, uint32(p.device(key)))
+	case "table":
+		p.setTable(p.named(key, 32, tables))
+	case "metric", "priority", "preference":
+		p.put32(unix.RTA_PRIORITY, uint32(p.number(key, 32)))
+	case "scope":
+		p.Scope, p.scoped = uint8(p.named(key, 8, scopes)), true
+	case "protocol":
+		p.Protocol = uint8(p.named(key, 8, protocols))
+	case "tos", "dsfield":
+		p.Tos = uint8(p.number(key, 8))
+	case "onlink":
+		p.Flags |= unix.RTNH_F_ONLINK
+	case "nexthop":
+		p.hop()
+	case "realms":
+		p.put32(unix.RTA_FLOW, uint32(p.realms(key)))
+	case "pref":
+		p.add(unix.RTA_PREF, []byte{uint8(p.named(key, 8, preferences))})
+	case "expires":
+		p.put32(unix.RTA_EXPIRES, uint32(p.number(key, 32)))
+	case "append":
+		p.how = unix.NLM_F_APPEND
+	case "add":
+		p.how = unix.NLM_F_EXCL
+	case "prepend":
+		p.how = 0
 	default:
 		p.metric(key)
 	}
 }
 
-// metric reads a keyword of the path metrics, a type word or the destination.
-func (p *routeParser) metric(key string) {
-	r := p.route
-	plain := map[string]*int{
-		"mtu": &r.MTU, "advmss": &r.AdvMSS, "hoplimit": &r.Hoplimit, "window": &r.Window, "cwnd": &r.Cwnd,
-		"ssthresh": &r.Ssthresh, "initcwnd": &r.InitCwnd, "initrwnd": &r.InitRwnd, "reordering": &r.Reordering,
-		"quickack": &r.QuickACK, "fastopen_no_cookie": &r.FastOpenNoCookie,
+func (p *routeParser) peek() string {
+	if len(p.list) == 0 {
+		return ""
 	}
-	if field, ok := plain[key]; ok {
-		if len(p.list) > 0 && p.list[0] == "lock" {
-			p.list = p.list[1:]
-			if key != "mtu" {
-				p.fail(key, "lock", "only mtu and rto_min can be locked")
-			}
-			r.MTULock = true
-		}
-		*field = p.number(key, 32)
+	return p.list[0]
+}
+
+func (p *routeParser) setTable(table int) {
+	if table < 256 {
+		p.Table = uint8(table)
 		return
 	}
-	times := map[string]*int{"rtt": &r.Rtt, "rttvar": &r.RttVar, "rto_min": &r.RtoMin}
-	if field, ok := times[key]; ok {
-		if len(p.list) > 0 && p.list[0] == "lock" && key == "rto_min" {
-			p.list, r.RtoMinLock = p.list[1:], true
+	p.Table = unix.RT_TABLE_UNSPEC
+	p.put32(unix.RTA_TABLE, uint32(table))
+}
+
+func (p *routeParser) destination(key string) {
+	n := p.prefix(key, int(p.Family))
+	if n == nil {
+		return
+	}
+	if p.target {
+		p.fail(key, n.String(), "a second destination")
+		return
+	}
+	p.target = true
+	bits, _ := n.Mask.Size()
+	p.Dst_len = uint8(bits)
+	if bits > 0 {
+		p.add(unix.RTA_DST, n.IP)
+	}
+}
+
+// metrics are the keywords whose value is a number, and its attribute.
+var metrics = map[string]int{
+	"mtu": unix.RTAX_MTU, "advmss": unix.RTAX_ADVMSS, "hoplimit": unix.RTAX_HOPLIMIT, "window": unix.RTAX_WINDOW,
+	"cwnd": unix.RTAX_CWND, "ssthresh": unix.RTAX_SSTHRESH, "initcwnd": unix.RTAX_INITCWND, "initrwnd": unix.RTAX_INITRWND,
+	"reordering": unix.RTAX_REORDERING, "quickack": unix.RTAX_QUICKACK, "fastopen_no_cookie": unix.RTAX_FASTOPEN_NO_COOKIE,
+}
+
+// times are those whose value is a time, and what a millisecond is in the
+// kernel's unit. A number without a unit is in the kernel's unit.
+var times = map[string]struct {
+	kind int
+	ms   float64
+}{"rtt": {unix.RTAX_RTT, 8}, "rttvar": {unix.RTAX_RTTVAR, 4}, "rto_min": {unix.RTAX_RTO_MIN, 1}}
+
+// metric reads a keyword of the path metrics, a type word or the destination.
+func (p *routeParser) metric(key string) {
+	put := func(kind int, v []byte) { p.metrics = append(p.metrics, nl.NewRtAttr(kind, v)) }
+	lock := func(kind int) {
+		if p.peek() == "lock" {
+			p.list = p.list[1:]
+			p.locked |= 1 << kind
 		}
-		*field = p.milliseconds(key)
+	}
+	if kind, ok := metrics[key]; ok {
+		lock(kind)
+		put(kind, nl.Uint32Attr(uint32(p.number(key, 32))))
+		return
+	}
+	if t, ok := times[key]; ok {
+		lock(t.kind)
+		put(t.kind, nl.Uint32Attr(p.time(key, t.ms)))
 		return
 	}
 	switch key {
 	case "congctl":
-		r.Congctl = p.value(key)
+		lock(unix.RTAX_CC_ALGO)
+		put(unix.RTAX_CC_ALGO, nl.ZeroTerminated(p.value(key)))
 	case "features":
 		if v := p.value(key); v != "ecn" {
 			p.fail(key, v, "the only feature is ecn")
 		}
-		r.Features = 1
+		put(unix.RTAX_FEATURES, nl.Uint32Attr(unix.RTAX_FEATURE_ECN))
 	default:
 		if t, ok := routeTypes[key]; ok {
-			r.Type = t
+			p.Type = uint8(t)
 			return
 		}
-		if r.Dst != nil {
+		if p.target {
 			p.fail("option", key, "not known, or of a kind that is not supported")
 			return
 		}
 		p.list = append([]string{key}, p.list...)
-		r.Dst = p.prefix("destination", p.family)
+		p.destination("destination")
 	}
 }
 
@@ -187,24 +276,26 @@ func (p *routeParser) device(key string) int {
 	return i
 }
 
-// milliseconds reads a time in milliseconds, or in seconds with "s" behind it.
-func (p *routeParser) milliseconds(key string) int {
+// time reads a time of which a millisecond is ms units.
+func (p *routeParser) time(key string, ms float64) uint32 {
 	s := p.value(key)
 	number, unit := s, 1.0
 	if n, ok := strings.CutSuffix(s, "ms"); ok {
-		number = n
+		number, unit = n, ms
 	} else if n, ok := strings.CutSuffix(s, "s"); ok {
-		number, unit = n, 1000
+		number, unit = n, 1000*ms
 	}
 	v, err := strconv.ParseFloat(number, 32)
-	if err != nil || v < 0 {
+	if err != nil || !(v >= 0) || v*unit > 1<<32-1 {
 		p.fail(key, s, "not a time")
+		return 0
 	}
-	return int(v * unit)
+	return uint32(v * unit)
 }
 
-func (p *routeParser) realms(key string) int {
-	s := p.value(key)
+// realms reads SOURCE/DESTINATION or DESTINATION.
+func (w *words) realms(key string) int {
+	s := w.value(key)
 	from, to, both := strings.Cut(s, "/")
 	if !both {
 		from, to = "0", s
@@ -212,101 +303,42 @@ func (p *routeParser) realms(key string) int {
 	f, err := strconv.ParseUint(from, 0, 16)
 	t, terr := strconv.ParseUint(to, 0, 16)
 	if err != nil || terr != nil {
-		p.fail(key, s, "not a realm")
+		w.fail(key, s, "not a realm")
 	}
 	return int(f<<16 | t)
 }
 
 // hop reads one nexthop part, up to the next one or a word that is none of its.
-func (p *routeParser) hop() *netlink.NexthopInfo {
-	h := &netlink.NexthopInfo{}
-	for len(p.list) > 0 && p.err == nil {
-		switch key := p.list[0]; key {
+func (p *routeParser) hop() {
+	hop := nl.RtNexthop{}
+	var attrs []*nl.RtAttr
+	for done := false; !done && p.err == nil; {
+		switch key := p.peek(); key {
 		case "via":
 			p.list = p.list[1:]
-			h.Gw = p.addr(key)
+			attrs = append(attrs, nl.NewRtAttr(unix.RTA_GATEWAY, p.addr(key)))
 		case "dev", "oif":
 			p.list = p.list[1:]
-			h.LinkIndex = p.device(key)
+			hop.Ifindex = int32(p.device(key))
 		case "weight":
 			p.list = p.list[1:]
 			n := p.number(key, 16)
 			if n < 1 || n > 256 {
 				p.fail(key, strconv.Itoa(n), "1 to 256")
 			}
-			h.Hops = n - 1
+			hop.Hops = uint8(n - 1)
 		case "onlink":
 			p.list = p.list[1:]
-			h.Flags |= unix.RTNH_F_ONLINK
+			hop.Flags |= unix.RTNH_F_ONLINK
+		case "realms":
+			p.list = p.list[1:]
+			attrs = append(attrs, nl.NewRtAttr(unix.RTA_FLOW, nl.Uint32Attr(uint32(p.realms(key)))))
 		default:
-			return h
+			done = true
 		}
 	}
-	return h
-}
-
-// parseRule reads a line of virtual_rules.
-func parseRule(list []string, family uint8) (*netlink.Rule, error) {
-	w := &words{list: list}
-	r := netlink.NewRule()
-	r.Family, r.Protocol = familyOf(family), Protocol
-	for {
-		key, ok := w.next()
-		if !ok {
-			return r, w.err
-		}
-		switch key {
-		case "inet", "inet6", "no_track":
-		case "track_group":
-			w.value(key)
-		case "from":
-			r.Src = w.network(key, r.Family)
-		case "to":
-			r.Dst = w.network(key, r.Family)
-		case "table", "lookup":
-			r.Table = w.named(key, 32, tables)
-		case "preference", "order", "priority":
-			r.Priority = w.number(key, 32)
-		case "not":
-			r.Invert = true
-		case "dev", "iif":
-			r.IifName = w.value(key)
-		case "oif":
-			r.OifName = w.value(key)
-		case "fwmark":
-			ruleMark(w, key, r)
-		case "tos", "dsfield":
-			r.Tos = uint(w.number(key, 8))
-		case "suppress_prefixlength", "sup_pl":
-			r.SuppressPrefixlen = w.number(key, 8)
-		case "suppress_ifgroup", "sup_group":
-			r.SuppressIfgroup = w.number(key, 31)
-		case "goto":
-			r.Goto = w.number(key, 32)
-		case "protocol":
-			r.Protocol = uint8(w.named(key, 8, protocols))
-		case "blackhole", "unreachable", "prohibit":
-			r.Type = uint8(routeTypes[key])
-		default:
-			w.fail("option", key, "not known, or of a kind that is not supported")
-		}
+	for _, a := range attrs {
+		hop.Children = append(hop.Children, a)
 	}
-}
-
-func ruleMark(w *words, key string, r *netlink.Rule) {
-	s := w.value(key)
-	mark, mask, both := strings.Cut(s, "/")
-	v, err := strconv.ParseUint(mark, 0, 32)
-	if err != nil {
-		w.fail(key, s, "not a mark")
-	}
-	r.Mark = uint32(v)
-	if both {
-		m, err := strconv.ParseUint(mask, 0, 32)
-		if err != nil {
-			w.fail(key, s, "not a mask")
-		}
-		m32 := uint32(m)
-		r.Mask = &m32
-	}
+	p.hops = append(p.hops, hop.Serialize()...)
 }

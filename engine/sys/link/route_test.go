@@ -4,13 +4,13 @@
 package link
 
 import (
+	"bytes"
 	"errors"
-	"net"
-	"reflect"
+	"net/netip"
 	"strings"
 	"testing"
 
-	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,59 +23,122 @@ func indexOf(name string) (int, error) {
 	return 0, errNoInterface
 }
 
-func network(s string) *net.IPNet {
-	_, n, err := net.ParseCIDR(s)
-	if err != nil {
-		panic(err)
+func num(kind int, v uint32) *nl.RtAttr     { return nl.NewRtAttr(kind, nl.Uint32Attr(v)) }
+func text(kind int, s string) *nl.RtAttr    { return nl.NewRtAttr(kind, nl.ZeroTerminated(s)) }
+func octets(kind int, b ...byte) *nl.RtAttr { return nl.NewRtAttr(kind, b) }
+func address(kind int, s string) *nl.RtAttr {
+	return nl.NewRtAttr(kind, netip.MustParseAddr(s).AsSlice())
+}
+
+func within(kind int, attrs ...*nl.RtAttr) *nl.RtAttr {
+	a := nl.NewRtAttr(kind, nil)
+	for _, c := range attrs {
+		a.AddChild(c)
 	}
-	return n
+	return a
+}
+
+// want is a route or rule as it should be sent.
+type want struct {
+	unix.RtMsg
+	attrs []*nl.RtAttr
+}
+
+func (w want) check(t *testing.T, got *route, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.RtMsg.RtMsg != w.RtMsg {
+		t.Errorf("header\n got %+v\nwant %+v", got.RtMsg.RtMsg, w.RtMsg)
+	}
+	var a, b []byte
+	for _, x := range got.attrs {
+		a = append(a, x.Serialize()...)
+	}
+	for _, x := range w.attrs {
+		b = append(b, x.Serialize()...)
+	}
+	if !bytes.Equal(a, b) {
+		t.Errorf("attributes\n got %x\nwant %x", a, b)
+	}
+}
+
+// base is the header of a plain IPv4 route.
+func base(change func(h *unix.RtMsg)) unix.RtMsg {
+	h := unix.RtMsg{Family: unix.AF_INET, Table: unix.RT_TABLE_MAIN, Protocol: Protocol, Type: unix.RTN_UNICAST}
+	if change != nil {
+		change(&h)
+	}
+	return h
 }
 
 func TestRoutes(t *testing.T) {
-	base := netlink.Route{Family: unix.AF_INET, Protocol: Protocol, Table: unix.RT_TABLE_MAIN, Type: unix.RTN_UNICAST}
+	hop := func(ifindex int32, hops, flags uint8, attrs ...*nl.RtAttr) []byte {
+		h := nl.RtNexthop{RtNexthop: unix.RtNexthop{Ifindex: ifindex, Hops: hops, Flags: flags}}
+		for _, a := range attrs {
+			h.Children = append(h.Children, a)
+		}
+		return h.Serialize()
+	}
 	for _, tt := range []struct {
 		line   string
 		family uint8
-		want   func(r *netlink.Route)
+		want   want
 	}{
-		{"192.168.0.0/16 via 10.0.0.1 dev eth0", 4, func(r *netlink.Route) {
-			r.Dst, r.Gw, r.LinkIndex = network("192.168.0.0/16"), net.IP{10, 0, 0, 1}, 2
+		{"192.168.0.0/16 via 10.0.0.1 dev eth0", 4, want{
+			base(func(h *unix.RtMsg) { h.Dst_len = 16 }),
+			[]*nl.RtAttr{address(unix.RTA_DST, "192.168.0.0"), address(unix.RTA_GATEWAY, "10.0.0.1"), num(unix.RTA_OIF, 2)},
 		}},
-		{"to 192.168.7.9 dev eth1", 4, func(r *netlink.Route) {
-			r.Dst, r.LinkIndex, r.Scope = network("192.168.7.9/32"), 3, unix.RT_SCOPE_LINK
+		{"to blackhole 192.168.7.9", 4, want{
+			base(func(h *unix.RtMsg) { h.Dst_len, h.Type = 32, unix.RTN_BLACKHOLE }),
+			[]*nl.RtAttr{address(unix.RTA_DST, "192.168.7.9")},
 		}},
-		{"default via 10.0.0.1 src 10.0.0.9 table 100 metric 5 onlink", 4, func(r *netlink.Route) {
-			r.Dst, r.Gw, r.Src, r.Table, r.Priority, r.Flags = network("0.0.0.0/0"), net.IP{10, 0, 0, 1}, net.IP{10, 0, 0, 9}, 100, 5, unix.RTNH_F_ONLINK
+		{"10.0.0.0/8 dev eth1 no_track", 4, want{
+			base(func(h *unix.RtMsg) { h.Dst_len, h.Scope = 8, unix.RT_SCOPE_LINK }),
+			[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.0"), num(unix.RTA_OIF, 3)},
 		}},
-		{"blackhole 10.1.0.0/16 table local scope host", 4, func(r *netlink.Route) {
-			r.Dst, r.Type, r.Table, r.Scope = network("10.1.0.0/16"), unix.RTN_BLACKHOLE, unix.RT_TABLE_LOCAL, unix.RT_SCOPE_HOST
+		{"src 10.0.0.9 default via 10.0.0.1 table 1000 metric 5 onlink tos 0x10 protocol static scope site realms 3/4", 4, want{
+			base(func(h *unix.RtMsg) {
+				h.Table, h.Flags, h.Tos, h.Protocol, h.Scope = unix.RT_TABLE_UNSPEC, unix.RTNH_F_ONLINK, 16, 4, unix.RT_SCOPE_SITE
+			}),
+			[]*nl.RtAttr{
+				address(unix.RTA_PREFSRC, "10.0.0.9"), address(unix.RTA_GATEWAY, "10.0.0.1"), num(unix.RTA_TABLE, 1000),
+				num(unix.RTA_PRIORITY, 5), num(unix.RTA_FLOW, 3<<16|4),
+			},
 		}},
-		{"10.2.0.0/16 dev eth0 mtu lock 1400 advmss 1300 rtt 200ms rttvar 1.5s initcwnd 20 quickack 1 congctl bbr realms 3/4 protocol static", 4, func(r *netlink.Route) {
-			r.Dst, r.LinkIndex, r.Scope = network("10.2.0.0/16"), 2, unix.RT_SCOPE_LINK
-			r.MTU, r.MTULock, r.AdvMSS, r.Rtt, r.RttVar, r.InitCwnd, r.QuickACK, r.Congctl = 1400, true, 1300, 200, 1500, 20, 1, "bbr"
-			r.Realm, r.Protocol = 3<<16|4, 4
+		{"default nexthop via 10.0.0.1 dev eth0 weight 3 nexthop via inet 10.0.1.1 dev eth1 onlink realms 7", 4, want{
+			base(nil),
+			[]*nl.RtAttr{nl.NewRtAttr(unix.RTA_MULTIPATH, append(hop(2, 2, 0, address(unix.RTA_GATEWAY, "10.0.0.1")),
+				hop(3, 0, unix.RTNH_F_ONLINK, address(unix.RTA_GATEWAY, "10.0.1.1"), num(unix.RTA_FLOW, 7))...))},
 		}},
-		{"default nexthop via 10.0.0.1 dev eth0 weight 3 nexthop via inet 10.0.1.1 dev eth1 onlink no_track", 4, func(r *netlink.Route) {
-			r.Dst = network("0.0.0.0/0")
-			r.MultiPath = []*netlink.NexthopInfo{
-				{Gw: net.IP{10, 0, 0, 1}, LinkIndex: 2, Hops: 2}, {Gw: net.IP{10, 0, 1, 1}, LinkIndex: 3, Flags: unix.RTNH_F_ONLINK},
-			}
+		{"10.0.0.0/8 via 10.0.0.1 mtu lock 1400 rtt 500ms rttvar 6 rto_min lock 1.5s cwnd lock 10 congctl cubic features ecn", 4, want{
+			base(func(h *unix.RtMsg) { h.Dst_len = 8 }),
+			[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.0"), address(unix.RTA_GATEWAY, "10.0.0.1"), within(unix.RTA_METRICS,
+				num(unix.RTAX_MTU, 1400), num(unix.RTAX_RTT, 4000), num(unix.RTAX_RTTVAR, 6), num(unix.RTAX_RTO_MIN, 1500),
+				num(unix.RTAX_CWND, 10), text(unix.RTAX_CC_ALGO, "cubic"), num(unix.RTAX_FEATURES, 1),
+				num(unix.RTAX_LOCK, 1<<unix.RTAX_MTU|1<<unix.RTAX_RTO_MIN|1<<unix.RTAX_CWND))},
 		}},
-		{"default via fe80::1 dev eth0", 6, func(r *netlink.Route) {
-			r.Family, r.Dst, r.Gw, r.LinkIndex = unix.AF_INET6, network("::/0"), net.ParseIP("fe80::1"), 2
+		{"2001:db8:20::/48 from 2001:db8:99::/64 via fe80::1 dev eth0 pref high expires 600", 6, want{
+			base(func(h *unix.RtMsg) { h.Family, h.Dst_len, h.Src_len = unix.AF_INET6, 48, 64 }),
+			[]*nl.RtAttr{
+				address(unix.RTA_DST, "2001:db8:20::"), address(unix.RTA_SRC, "2001:db8:99::"), address(unix.RTA_GATEWAY, "fe80::1"),
+				num(unix.RTA_OIF, 2), octets(unix.RTA_PREF, 1), num(unix.RTA_EXPIRES, 600),
+			},
 		}},
 	} {
 		t.Run(tt.line, func(t *testing.T) {
-			want := base
-			tt.want(&want)
-			got, _, err := parseRoute(strings.Fields(tt.line), tt.family, indexOf)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !reflect.DeepEqual(*got, want) {
-				t.Errorf("got\n%#v\nwant\n%#v", *got, want)
-			}
+			got, err := parseRoute(strings.Fields(tt.line), tt.family, indexOf)
+			tt.want.check(t, got, err)
 		})
+	}
+}
+
+func TestRouteOrder(t *testing.T) {
+	for word, flags := range map[string]int{"add": unix.NLM_F_EXCL, "append": unix.NLM_F_APPEND, "prepend": 0, "no_track": 0} {
+		if r, err := parseRoute([]string{"10.0.0.0/8", word}, 4, indexOf); err != nil || r.how != flags {
+			t.Errorf("%s: %+v, %v", word, r, err)
+		}
 	}
 }
 
@@ -88,46 +151,73 @@ func TestRoutesThatAreRefused(t *testing.T) {
 		"10.0.0.0/8 metric -1":                    "not a number",
 		"10.0.0.0/8 table 4294967296":             "not a number",
 		"10.0.0.0/8 encap mpls 3":                 "not known",
+		"10.0.0.0/8 10.1.0.0/16":                  "not known",
+		"10.0.0.0/8 to 10.1.0.0/16":               "a second destination",
 		"10.0.0.0/8 dev eth0 rtt soon":            "not a time",
+		"10.0.0.0/8 rtt NaN":                      "not a time",
+		"10.0.0.0/8 rtt 1e30s":                    "not a time",
 		"default nexthop via 10.0.0.1 weight 300": "1 to 256",
 		"10.0.0.0/8 features ecn features magic":  "the only feature",
+		"10.0.0.0/8 realms 70000":                 "not a realm",
 	} {
-		if _, _, err := parseRoute(strings.Fields(line), 4, indexOf); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseRoute(strings.Fields(line), 4, indexOf); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", line, err, want)
 		}
 	}
 }
 
 func TestRules(t *testing.T) {
-	mask := uint32(0xff)
+	rule := func(change func(h *unix.RtMsg)) unix.RtMsg {
+		h := unix.RtMsg{Family: unix.AF_INET, Type: nl.FR_ACT_TO_TBL}
+		change(&h)
+		return h
+	}
+	ours := octets(nl.FRA_PROTOCOL, Protocol)
 	for _, tt := range []struct {
 		line   string
 		family uint8
-		want   func(r *netlink.Rule)
+		want   want
 	}{
-		{"from 192.0.2.0/24 table 100 preference 50", 4, func(r *netlink.Rule) { r.Src, r.Table, r.Priority = network("192.0.2.0/24"), 100, 50 }},
-		{"from all to 192.0.2.1 lookup main", 4, func(r *netlink.Rule) { r.Dst, r.Table = network("192.0.2.1/32"), unix.RT_TABLE_MAIN }},
-		{"not fwmark 0x10/0xff iif eth0 oif eth1 table 7", 4, func(r *netlink.Rule) {
-			r.Invert, r.Mark, r.Mask, r.IifName, r.OifName, r.Table = true, 16, &mask, "eth0", "eth1", 7
+		{"from 192.0.2.0/24 table 100 preference 50", 4, want{
+			rule(func(h *unix.RtMsg) { h.Src_len, h.Table = 24, 100 }),
+			[]*nl.RtAttr{address(nl.FRA_SRC, "192.0.2.0"), num(nl.FRA_PRIORITY, 50), ours},
 		}},
-		{"to 2001:db8::/32 blackhole no_track", 6, func(r *netlink.Rule) {
-			r.Family, r.Dst, r.Type = unix.AF_INET6, network("2001:db8::/32"), unix.RTN_BLACKHOLE
+		{"from all to 192.0.2.1 protocol static", 4, want{
+			rule(func(h *unix.RtMsg) { h.Dst_len, h.Table = 32, unix.RT_TABLE_MAIN }),
+			[]*nl.RtAttr{address(nl.FRA_DST, "192.0.2.1"), octets(nl.FRA_PROTOCOL, 4)},
+		}},
+		{"not fwmark 0x10/0xff iif eth0 oif eth1 tos 8 table 1000 realms 1/2", 4, want{
+			rule(func(h *unix.RtMsg) { h.Flags, h.Tos = fibInvert, 8 }),
+			[]*nl.RtAttr{
+				num(nl.FRA_FWMARK, 16), num(nl.FRA_FWMASK, 255), text(nl.FRA_IIFNAME, "eth0"), text(nl.FRA_OIFNAME, "eth1"),
+				num(nl.FRA_TABLE, 1000), num(nl.FRA_FLOW, 1<<16|2), ours,
+			},
+		}},
+		{"to 2001:db8::/32 blackhole no_track", 6, want{
+			rule(func(h *unix.RtMsg) { h.Family, h.Dst_len, h.Type = unix.AF_INET6, 32, nl.FR_ACT_BLACKHOLE }),
+			[]*nl.RtAttr{address(nl.FRA_DST, "2001:db8::"), ours},
+		}},
+		{"l3mdev tunnel-id 77 ipproto tcp sport 80-90 dport 443 uidrange 100-200", 4, want{
+			rule(func(*unix.RtMsg) {}),
+			[]*nl.RtAttr{
+				octets(nl.FRA_L3MDEV, 1), octets(nl.FRA_TUN_ID, 0, 0, 0, 0, 0, 0, 0, 77), octets(nl.FRA_IP_PROTO, 6),
+				octets(nl.FRA_SPORT_RANGE, 80, 0, 90, 0), octets(nl.FRA_DPORT_RANGE, 0xbb, 1, 0xbb, 1),
+				octets(nl.FRA_UID_RANGE, 100, 0, 0, 0, 200, 0, 0, 0), ours,
+			},
+		}},
+		{"goto 250 suppress_prefixlength 10 suppress_ifgroup 3", 4, want{
+			rule(func(h *unix.RtMsg) { h.Type = nl.FR_ACT_GOTO }),
+			[]*nl.RtAttr{num(nl.FRA_GOTO, 250), num(nl.FRA_SUPPRESS_PREFIXLEN, 10), num(nl.FRA_SUPPRESS_IFGROUP, 3), ours},
 		}},
 	} {
 		t.Run(tt.line, func(t *testing.T) {
-			want := netlink.NewRule()
-			want.Family, want.Protocol = unix.AF_INET, Protocol
-			tt.want(want)
 			got, err := parseRule(strings.Fields(tt.line), tt.family)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("got\n%#v\nwant\n%#v", got, want)
-			}
+			tt.want.check(t, got, err)
 		})
 	}
-	if _, err := parseRule([]string{"from", "192.0.2.0/24", "sideways"}, 4); err == nil {
-		t.Error("an unknown word passes")
+	for _, line := range []string{"from 192.0.2.0/24 sideways", "sport 9-1", "uidrange x", "fwmark 1/x", "from", "goto"} {
+		if _, err := parseRule(strings.Fields(line), 4); err == nil {
+			t.Errorf("%q passes", line)
+		}
 	}
 }
