@@ -25,6 +25,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/vigild/vigild/engine/notify"
+	"github.com/vigild/vigild/engine/vrrp"
 )
 
 // DefaultObserveFile is where vigil.yaml is looked for. It need not exist there.
@@ -33,6 +34,7 @@ const DefaultObserveFile = "/etc/vigil/vigil.yaml"
 // Observe is vigil.yaml: how vigild is observed and run. What it keeps alive is in keepalived.conf and nowhere else.
 type Observe struct {
 	Web      Web       `koanf:"web"`
+	VRRP     Judgement `koanf:"vrrp"`
 	Control  Control   `koanf:"control"`
 	OTLP     OTLP      `koanf:"otlp"`
 	SNMP     AgentX    `koanf:"snmp"`
@@ -52,6 +54,23 @@ type Web struct {
 	// Lifecycle lets PUT and POST on /-/reload read the configuration again.
 	Lifecycle bool `koanf:"lifecycle"`
 }
+
+// Judgement is what a router does where keepalived leaves no choice; keepalived.conf has no words for it.
+type Judgement struct {
+	// AddressRemoved is what a MASTER does when somebody else removes an address of its own: keepalived (it gives up and
+	// wins the address back), restore (it adds the address again and stays) or alert (it says so and stays).
+	AddressRemoved string `koanf:"address_removed"`
+	// SelfSuspicion holds a takeover for one skew time after a pause of this process itself.
+	SelfSuspicion bool `koanf:"self_suspicion"`
+}
+
+// Apply puts the choices into the settings of the vrrp role.
+func (j *Judgement) Apply(s *vrrp.Settings) {
+	s.AddressRemoved = addressPolicies[j.AddressRemoved]
+	s.TrustSelf = !j.SelfSuspicion
+}
+
+var addressPolicies = map[string]vrrp.AddressPolicy{"keepalived": vrrp.GiveUp, "restore": vrrp.Restore, "alert": vrrp.Alert}
 
 // Control is the socket that vigilctl speaks to.
 type Control struct {
@@ -139,6 +158,7 @@ type Sampling struct {
 func observeDefaults() map[string]any {
 	return map[string]any{
 		"web/listen": []string{":10112"}, "web/config_file": "", "web/lifecycle": false,
+		"vrrp/address_removed": "keepalived", "vrrp/self_suspicion": true,
 		"control/socket": "/run/vigil/control.sock", "control/group": "", "control/mode": "0660",
 		"otlp/endpoint": "", "otlp/protocol": "http/protobuf", "otlp/headers": map[string]string{}, "otlp/timeout": "10s", "otlp/insecure": false,
 		"otlp/ca_file": "", "otlp/cert_file": "", "otlp/key_file": "", "otlp/traces": true, "otlp/logs": true,
@@ -325,6 +345,7 @@ func (o *Observe) check() error {
 	if mode, err := strconv.ParseUint(o.Control.Mode, 8, 32); err != nil || mode > 0o777 {
 		bad("control/mode", o.Control.Mode, "an octal file mode")
 	}
+	oneOf("vrrp/address_removed", o.VRRP.AddressRemoved, "keepalived", "restore", "alert")
 	oneOf("otlp/protocol", o.OTLP.Protocol, "http/protobuf", "grpc")
 	if o.OTLP.Endpoint != "" && !isURL(o.OTLP.Endpoint) {
 		bad("otlp/endpoint", o.OTLP.Endpoint, "a URL with http or https")

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/vigild/vigild/engine/notify"
+	"github.com/vigild/vigild/engine/vrrp"
 )
 
 // writeObserve puts a vigil.yaml into a directory of the test.
@@ -36,16 +37,16 @@ func TestObserveLayers(t *testing.T) {
 	}
 	o, err := LoadObserve(ObserveFrom{File: file, Flags: flags, Environ: []string{
 		"HOME=/x", "VIGIL_LOG_LEVEL=warn", "VIGIL_RETENTION_EVENTS=6", "VIGIL_OTLP_ENDPOINT=http://c:4318", "VIGIL_EVENT_ID=abc", "VIGIL_SNMP_ENABLED=true",
-		"VIGIL_SNMP_CONFLICT_TRAPS=true", "VIGIL_WEB_LIFECYCLE=true",
+		"VIGIL_SNMP_CONFLICT_TRAPS=true", "VIGIL_WEB_LIFECYCLE=true", "VIGIL_VRRP_ADDRESS_REMOVED=restore", "VIGIL_VRRP_SELF_SUSPICION=false",
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := []any{
 		o.Web.Listen, o.Log.Format, o.Log.Level, o.Retain.Events, o.OTLP.Headers, o.OTLP.Timeout, o.OTLP.Endpoint, o.SNMP.Enabled, o.SNMP.Master, o.Sampling.Slow, o.OTLP.Traces,
-		o.SNMP.ConflictTraps, o.Web.Lifecycle,
+		o.SNMP.ConflictTraps, o.Web.Lifecycle, o.VRRP,
 	}
-	want := []any{[]string{":9", ":10"}, "json", "error", 6, map[string]string{"X-A": "b"}, 3 * second, "http://c:4318", true, "/var/agentx/master", second, true, true, true}
+	want := []any{[]string{":9", ":10"}, "json", "error", 6, map[string]string{"X-A": "b"}, 3 * second, "http://c:4318", true, "/var/agentx/master", second, true, true, true, Judgement{"restore", false}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
@@ -146,6 +147,42 @@ func TestObserveExample(t *testing.T) {
 		}
 		if text == inForce && (len(o.Webhooks) != 1 || o.OTLP.Endpoint == "") {
 			t.Errorf("not everything is in force: %+v", o)
+		}
+	}
+}
+
+// TestJudgement: the choices reach the settings of the vrrp role, and by default they are keepalived's.
+func TestJudgement(t *testing.T) {
+	for text, want := range map[string]vrrp.Settings{
+		"":                                       {},
+		"vrrp:\n  address_removed: restore\n":    {AddressRemoved: vrrp.Restore},
+		"vrrp:\n  address_removed: alert\n":      {AddressRemoved: vrrp.Alert},
+		"vrrp:\n  address_removed: keepalived\n": {},
+		"vrrp:\n  self_suspicion: false\n":       {TrustSelf: true},
+	} {
+		o, err := LoadObserve(ObserveFrom{File: writeObserve(t, text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got vrrp.Settings
+		if o.VRRP.Apply(&got); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
+	if _, err := LoadObserve(ObserveFrom{File: writeObserve(t, "vrrp:\n  address_removed: panic\n")}); err == nil || !strings.Contains(err.Error(), `vrrp/address_removed: "panic" is not keepalived, restore, alert`) {
+		t.Error(err)
+	}
+}
+
+// TestOldChecksum: old_unicast_checksum alone speaks it from the start, with never not at all, without it the peers decide.
+func TestOldChecksum(t *testing.T) {
+	const head, tail = "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n version 3\n unicast_peer {\n 192.0.2.9\n }\n virtual_ipaddress {\n 192.0.2.1\n }\n", "}\n"
+	for line, want := range map[string]vrrp.Checksum{
+		"": vrrp.ChecksumAuto, " old_unicast_checksum\n": vrrp.ChecksumOld, " old_unicast_checksum never\n": vrrp.ChecksumNew,
+	} {
+		c, problems := Parse([]byte(head+line+tail), testEnvironment(false))
+		if c == nil || len(c.VRRP.Instances) != 1 || c.VRRP.Instances[0].UnicastChecksum != want {
+			t.Errorf("%q: %+v", line, problems)
 		}
 	}
 }

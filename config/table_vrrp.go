@@ -127,7 +127,7 @@ var instanceKeywords = []Keyword{
 	row("unicast_fault_no_peer", "", "off", 'C', "Goes to FAULT when there is no peer, instead of falling back to multicast.", mark(func(b *builder) *bool { return &b.inst.extra.UnicastFaultNoPeer })),
 	row("unicast_ttl", "0..255", "255 for IPv4, the kernel's for IPv6", 'C', "The TTL of adverts to peers.", number(0, 255, func(b *builder, v int64) { b.inst.s.UnicastTTL = uint8(v) })),
 	row("check_unicast_src", "", "off", 'B', "Adverts count only when they come from a peer.", instMark(true, func(d *draft) *opt[bool] { return &d.checkSource })),
-	row("old_unicast_checksum", "[never]", "auto", 'D', "Spoke the checksum of unicast adverts that keepalived had before 1.3.7.", kept).inert("a checksum of either kind is understood"),
+	row("old_unicast_checksum", "[never]", "auto", 'D', "Speaks the checksum of unicast adverts of version 3 that keepalived had before 1.3.7; by default once a peer is heard that does.", readOldChecksum),
 	row("vrf", "INTERFACE", "", 'C', "The VRF of an instance without interface.", limited(15, func(b *builder, s string) { b.inst.extra.VRF = s })),
 	row("dont_track_primary", "", "off", 'B', "Ignores the link state of the instance's own interface.", mark(func(b *builder) *bool { return &b.inst.s.DontTrackPrimary })),
 	row("track_interface", "{ INTERFACE [weight N [reverse]] ... }", "", 'A', "Interfaces whose loss means FAULT, or a change of priority.", readTracks(event.SubjectInterface)),
@@ -260,6 +260,14 @@ func readTimerExpired(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	}
 	b.inst.extra.TimerExpired = uint8(v)
 	return same(k, n, strconv.FormatInt(v, 10))
+}
+
+func readOldChecksum(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	b.inst.s.UnicastChecksum = vrrp.ChecksumOld
+	if len(n.Args) > 0 && n.Args[0].Text == "never" {
+		b.inst.s.UnicastChecksum = vrrp.ChecksumNew
+	}
+	return kept(b, k, n)
 }
 
 func readInstanceSync(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
