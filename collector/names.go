@@ -131,6 +131,7 @@ var bfdMetrics = []Metric{
 	{"vigil_bfd_packets_sent_total", Counter, session, "", "BFD control packets sent.", PartTrack},
 	{"vigil_bfd_packets_received_total", Counter, session, "", "BFD control packets received and accepted.", PartTrack},
 	{"vigil_bfd_packets_refused_total", Counter, session, "", "BFD control packets of the session that were refused because they came from too far away.", PartTrack},
+	{"vigil_bfd_stray_packets_total", Counter, on("reason"), "", "Packets to the ports of BFD that belong to no session, by reason.", PartTrack},
 	{"vigil_bfd_send_errors_total", Counter, session, "", "BFD control packets that could not be sent.", PartTrack},
 }
 

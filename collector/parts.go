@@ -35,6 +35,9 @@ func (c *Collector) track(m *emitter, v *ledger.View) {
 			bfd(m, o)
 		}
 	}
+	for i, why := range event.BFDStrays() {
+		m.number("vigil_bfd_stray_packets_total", float64(v.BFDStrays[i]), why)
+	}
 	for _, in := range v.Instances {
 		weights(m, in)
 	}

@@ -36,21 +36,17 @@ func (t *Table) Sessions() []View {
 // Refused counts packets that belong to no session, by refusal.
 func (t *Table) Refused() [RefusalCount]uint64 { return t.refused }
 
-// Tallies appends the counters of every session, as of now.
+// Tallies appends the counters of every session, and of the Table, as of now.
 func (t *Table) Tallies(now event.Instant, dst []event.BFDTally) []event.BFDTally {
 	for _, s := range t.sessions {
-		y := event.BFDTally{
+		dst = append(dst, event.BFDTally{
 			Subject: s.set.subject(), At: now, Sent: s.count.Sent, SendErrors: s.count.Unsent, Received: s.count.Received,
-			Detection: s.detection(), TxInterval: max(s.tx.held, s.peer.minRx), LastPacket: s.peer.heard,
-		}
-		for i, n := range s.count.Refused {
-			if Refusal(i) != Accepted {
-				y.Refused += n
-			}
-		}
-		dst = append(dst, y)
+			Refused: s.count.Refused, Detection: s.detection(), TxInterval: max(s.tx.held, s.peer.minRx), LastPacket: s.peer.heard,
+		})
 	}
-	return dst
+	y := event.BFDTally{Subject: event.Subject{Kind: event.SubjectWorker, Name: event.RoleBFD.String()}, At: now}
+	copy(y.Strays[:], t.refused[RefusedLength:])
+	return append(dst, y)
 }
 
 // Snapshot appends the present state of every session as events marked so.

@@ -57,8 +57,8 @@ type session struct {
 // Counters are what a session has counted since it was made.
 type Counters struct {
 	Sent, Unsent, Received uint64
-	// Refused counts packets of the neighbour that were not used.
-	Refused [RefusalCount]uint64
+	// Refused counts packets that came from too far away.
+	Refused uint64
 }
 
 // detection is how long the neighbour may be silent (RFC 5880 section 6.8.4).

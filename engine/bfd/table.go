@@ -145,7 +145,7 @@ func (t *Table) receive(p *Packet) {
 	s, refusal := t.find(p, &c)
 	if refusal != Accepted || s.set.MinTTL > 0 && p.TTL < s.set.MinTTL {
 		if refusal == Accepted {
-			s.count.Refused[RefusedTTL]++
+			s.count.Refused++
 		} else {
 			t.refused[refusal]++
 		}

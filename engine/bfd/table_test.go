@@ -54,10 +54,8 @@ func TestFind(t *testing.T) {
 			if v.Received > before[i].Received {
 				got += v.Settings.Name
 			}
-			for k, n := range v.Refused {
-				if n > before[i].Refused[k] {
-					got += Refusal(k).String()
-				}
+			if v.Refused > before[i].Refused {
+				got += RefusedTTL.String()
 			}
 		}
 		for k, n := range b.table.Refused() {
@@ -189,8 +187,12 @@ func TestSnapshotAndTallies(t *testing.T) {
 		t.Errorf("snapshot %+v", e)
 	}
 	b.step(Unsent{ID: b.view().ID})
+	b.step(&Packet{Source: here, Dest: here, TTL: 255, Payload: bytesOf(t, good)})
 	y := b.table.Tallies(b.now, nil)
-	if len(y) != 1 || y[0].Sent == 0 || y[0].SendErrors != 1 || y[0].Received != 3 || y[0].Detection != 60*ms || y[0].TxInterval != 30*ms {
+	if len(y) != 2 || y[1].Subject.Name != "bfd" || y[1].Strays != [event.BFDStrayCount]uint64{4: 1} {
+		t.Fatalf("tallies %+v", y)
+	}
+	if y[0].Sent == 0 || y[0].SendErrors != 1 || y[0].Received != 3 || y[0].Detection != 60*ms || y[0].TxInterval != 30*ms {
 		t.Errorf("tallies %+v", y)
 	}
 }

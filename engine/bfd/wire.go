@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"math"
 	"time"
+
+	"github.com/vigild/vigild/engine/event"
 )
 
 // UDP ports and the length of a control packet in bytes.
@@ -156,7 +158,8 @@ const (
 	RefusedDiscriminator
 	// RefusedNeighbor: from somebody who is no neighbour.
 	RefusedNeighbor
-	// RefusedTTL: it came from farther away than allowed (RFC 5082).
+	// RefusedTTL: it came from farther away than allowed (RFC 5082). It is the
+	// only one of a packet that has found its session.
 	RefusedTTL
 	refusals
 )
@@ -164,6 +167,13 @@ const (
 // RefusalCount is the number of refusals, Accepted included.
 const RefusalCount = int(refusals)
 
-var refusalWords = [...]string{"", "length", "version", "auth", "malformed", "discriminator", "neighbor", "ttl"}
-
-func (r Refusal) String() string { return refusalWords[r] }
+func (r Refusal) String() string {
+	switch r {
+	case Accepted:
+		return ""
+	case RefusedTTL:
+		return "ttl"
+	case RefusedLength, RefusedVersion, RefusedAuth, RefusedMalformed, RefusedDiscriminator, RefusedNeighbor, refusals:
+	}
+	return event.BFDStrays()[r-RefusedLength]
+}

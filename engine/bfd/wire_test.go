@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"testing"
 	"time"
+
+	"github.com/vigild/vigild/engine/event"
 )
 
 // good is a packet as bfdd of FRR sends it: Up, Poll, multiplier 3, 300 ms.
@@ -73,7 +75,7 @@ func TestWords(t *testing.T) {
 	if Diag(31).String() != "reserved diagnostic" || DetectionTimeExpired.String() != "control detection time expired" || Up.String() != "Up" {
 		t.Error(Diag(31), DetectionTimeExpired, Up)
 	}
-	if len(diagWords) != int(ReverseConcatenatedPathDown)+1 || len(refusalWords) != RefusalCount {
+	if len(diagWords) != int(ReverseConcatenatedPathDown)+1 || int(RefusedTTL-RefusedLength) != event.BFDStrayCount || RefusedNeighbor.String() != "neighbor" || RefusedTTL.String() != "ttl" {
 		t.Error("a word is missing")
 	}
 }

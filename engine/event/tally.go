@@ -102,10 +102,22 @@ type RouterTally struct {
 	Locked   bool `json:"locked"`
 }
 
-// BFDTally is the counters of one BFD session since its worker started.
+// BFDStrays are the reasons for which BFD packets are refused before they find
+// their session.
+func BFDStrays() [BFDStrayCount]string {
+	return [BFDStrayCount]string{"length", "version", "auth", "malformed", "discriminator", "neighbor"}
+}
+
+// BFDStrayCount counts them.
+const BFDStrayCount = 6
+
+// BFDTally is the counters of one BFD session since its worker started. The one
+// whose Subject is the worker has nothing but Strays.
 type BFDTally struct {
 	Subject Subject `json:"subject"`
-	At      Instant `json:"at"`
+	// Strays counts by BFDStrays.
+	Strays [BFDStrayCount]uint64 `json:"strays,omitzero"`
+	At     Instant               `json:"at"`
 	// Sent, SendErrors and Received count control packets, Refused the ones of
 	// the neighbour that were not used.
 	Sent       uint64 `json:"sent"`

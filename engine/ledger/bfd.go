@@ -49,17 +49,18 @@ func (l *Ledger) describeBFD(d *description, row *event.BFDRow) {
 // and continue where an earlier one stopped.
 func (l *Ledger) BFD(epoch uint64, t *event.BFDTally) {
 	i := l.objects.find(t.Subject.Kind.String() + "/" + t.Subject.Name)
-	if i < 0 {
+	if i < 0 && t.Subject.Kind != event.SubjectWorker {
 		return // no row describes it (any more)
 	}
 	order := l.epochs.of(epoch, event.RoleBFD).order
-	c := l.bfd[t.Subject.Name]
+	key := t.Subject.String()
+	c := l.bfd[key]
 	if c == nil {
 		if len(l.bfd) >= SubjectMax {
 			clear(l.bfd) // names of long ago
 		}
 		c = &carried[event.BFDTally]{}
-		l.bfd[t.Subject.Name] = c
+		l.bfd[key] = c
 	}
 	switch {
 	case t.At < c.at:
@@ -69,6 +70,12 @@ func (l *Ledger) BFD(epoch uint64, t *event.BFDTally) {
 	}
 	c.order, c.at, c.raw = order, t.At, *t
 	l.clock(t.At, 0)
+	if t.Subject.Kind == event.SubjectWorker {
+		all := *t
+		addBFD(&all, &c.base)
+		l.head.BFDStrays = all.Strays
+		return
+	}
 	o := l.objects.edit(i)
 	s := o.session()
 	s.Tally = *t
@@ -82,4 +89,7 @@ func addBFD(dst, src *event.BFDTally) {
 	dst.SendErrors += src.SendErrors
 	dst.Received += src.Received
 	dst.Refused += src.Refused
+	for i, n := range src.Strays {
+		dst.Strays[i] += n
+	}
 }

@@ -101,6 +101,13 @@ func TestBFDCountersGoOn(t *testing.T) {
 	}
 	tally(2, 40, 8)
 	want(138, 40)
+	stray := event.BFDTally{Subject: event.Subject{Kind: event.SubjectWorker, Name: "bfd"}, At: 40, Strays: [event.BFDStrayCount]uint64{2: 5}}
+	l.BFD(2, &stray)
+	stray.At, stray.Strays[2] = 50, 3
+	l.BFD(3, &stray)
+	if got := l.View().BFDStrays; got != [event.BFDStrayCount]uint64{2: 8} {
+		t.Errorf("strays %v", got)
+	}
 	tally(2, 50, 1) // made anew in the same worker
 	want(139, 50)
 }

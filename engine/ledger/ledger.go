@@ -38,7 +38,7 @@ type Ledger struct {
 	listed   bool // the list of instances handed out is still right
 
 	router carried[event.RouterTally]
-	// bfd are the counters of BFD sessions, by name.
+	// bfd are the counters of BFD sessions and of their worker, by subject.
 	bfd map[string]*carried[event.BFDTally]
 }
 

@@ -26,7 +26,7 @@ type Memory struct {
 	// Instances run parallel to View.Instances.
 	Instances []InstanceMemory         `json:"instances"`
 	Router    Carry[event.RouterTally] `json:"router"`
-	// BFD runs by name of the session.
+	// BFD runs by subject.
 	BFD map[string]Carry[event.BFDTally] `json:"bfd,omitempty"`
 }
 

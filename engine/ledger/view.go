@@ -46,6 +46,8 @@ type View struct {
 	// Unexpected counts transitions outside event.Transitions and events of
 	// subjects for which there was no room.
 	Unexpected uint64 `json:"unexpected"`
+	// BFDStrays counts BFD packets that belong to no session, by event.BFDStrays.
+	BFDStrays [event.BFDStrayCount]uint64 `json:"bfd_strays,omitzero"`
 	// Phases are the durations of the parts of promotions, by PhaseNames.
 	Phases [PhaseCount]PhaseHist `json:"phases"`
 }

@@ -107,8 +107,12 @@ func (s *bfdServer) hear(f *ipc.Frame) error {
 	case ipc.Commit:
 		s.commit(f)
 	case ipc.TallyPlease:
+		id := f.ID
 		s.loop.Tallies(func(ts []event.BFDTally) {
 			s.link.Send(ipc.Frame{Type: ipc.Tallies, Epoch: s.epoch, BFD: ts})
+			if id != 0 {
+				s.link.Send(ipc.Frame{Type: ipc.Result, ID: id, Name: role.ResultTally})
+			}
 		})
 	case ipc.SnapshotPlease:
 		s.loop.Snapshot(func(es []event.Event) {

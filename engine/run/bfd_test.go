@@ -143,6 +143,11 @@ func TestServeBFD(t *testing.T) {
 		if f := s.want(ipc.Tallies); len(f.BFD) != 1 || f.BFD[0].Sent != 5 || f.Epoch != s.loop.o.Epoch {
 			t.Errorf("tallies %+v", f)
 		}
+		s.parent.Send(ipc.Frame{Type: ipc.TallyPlease, ID: 8})
+		s.want(ipc.Tallies)
+		if f := s.want(ipc.Result); f.ID != 8 {
+			t.Errorf("answered %+v", f)
+		}
 		s.parent.Send(ipc.Frame{Type: ipc.SnapshotPlease})
 		if f := s.want(ipc.Events); !f.Snapshot || len(f.Events) != 1 || f.Events[0].Seq != 3 {
 			t.Errorf("snapshot %+v", f)

@@ -102,13 +102,16 @@ func (f *bfdd) wait(a netip.Addr, status string, limit time.Duration) {
 	lab.Until(f.t, limit, fmt.Sprintf("bfdd has %v %s", a, status), func() bool { return f.peer(a).Status == status })
 }
 
+// label is a label as a page of metrics has it.
+func label(name, value string) string { return fmt.Sprintf("%s=%q", name, value) }
+
 // session is the state of a BFD session by a daemon's own account.
 func session(d *lab.Daemon, name, state string) bool {
 	m, err := d.Metrics()
 	if err != nil {
 		return false
 	}
-	v, ok := m.Sum("vigil_bfd_session_state", "session", name, "state", state)
+	v, ok := m.Sum("vigil_bfd_session_state", label("session", name), label("state", state))
 	return ok && v == 1
 }
 
@@ -121,18 +124,32 @@ func waitSession(t *testing.T, d *lab.Daemon, name, state string, limit time.Dur
 // timers that each side has learned, and cuts the wire.
 func TestBFDWithFRR(t *testing.T) {
 	t.Parallel()
-	for _, family := range []int{4, 6} {
-		t.Run(fmt.Sprintf("IPv%d", family), func(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		six          bool
+		theirs, ours string
+	}{
+		{"IPv4", false, "", ""},
+		{"IPv6", true, "", ""},
+		{"bfdd passive", false, "passive-mode", ""},
+		{"vigild passive", false, "", "passive"},
+		{"multihop", false, "", "multihop"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t)
 			w := l.Wire()
 			a, b := l.Router("a", w), l.Router("b", w)
 			ours, theirs := a.Addr4(0), b.Addr4(0)
-			if family == 6 {
+			if c.six {
 				ours, theirs = a.Addr6(0), b.Addr6(0)
 			}
-			f := startBFDD(t, l, b, fmt.Sprintf("bfd\n peer %v local-address %v\n  detect-multiplier 4\n  receive-interval 60\n  transmit-interval 80\n exit\nexit\n", ours, theirs))
-			d := a.Start(lab.Vigild, fmt.Sprintf("bfd_instance gw {\n neighbor_ip %v\n min_rx 50\n min_tx 70\n multiplier 3\n}\n", theirs))
+			them := fmt.Sprintf("peer %v local-address %v", ours, theirs)
+			if c.ours == "multihop" {
+				them = fmt.Sprintf("peer %v multihop local-address %v", ours, theirs)
+			}
+			f := startBFDD(t, l, b, fmt.Sprintf("bfd\n %s\n  detect-multiplier 4\n  receive-interval 60\n  transmit-interval 80\n  %s\n exit\nexit\n", them, c.theirs))
+			d := a.Start(lab.Vigild, fmt.Sprintf("bfd_instance gw {\n neighbor_ip %v\n min_rx 50\n min_tx 70\n multiplier 3\n %s\n}\n", theirs, c.ours))
 			waitSession(t, d, "gw", "up", 15*time.Second)
 			f.wait(ours, "up", 5*time.Second)
 			lab.Until(t, 5*time.Second, "bfdd has learned our timers", func() bool {
@@ -142,7 +159,7 @@ func TestBFDWithFRR(t *testing.T) {
 			// bfdd sends each 80 ms and four may be missed.
 			lab.Until(t, 15*time.Second, "the detection time is agreed on", func() bool {
 				m, err := d.Metrics()
-				v, ok := m.Sum("vigil_bfd_detection_time_seconds", "session", "gw")
+				v, ok := m.Sum("vigil_bfd_detection_time_seconds", label("session", "gw"))
 				return err == nil && ok && v > .3199 && v < .3201
 			})
 
@@ -163,12 +180,12 @@ func TestBFDWithFRR(t *testing.T) {
 			f.wait(ours, "up", 5*time.Second)
 
 			// What bfdd is told to do we hear of, and the reverse.
-			f.tell("configure terminal", "bfd", fmt.Sprintf("peer %v local-address %v", ours, theirs), "shutdown")
+			f.tell("configure terminal", "bfd", them, "shutdown")
 			waitSession(t, d, "gw", "down", 5*time.Second)
 			if e := lastSaid(t, d, "gw", "DOWN"); e.Reason != "neighbor_admin_down" {
 				t.Errorf("after shutdown: %+v", e)
 			}
-			f.tell("configure terminal", "bfd", fmt.Sprintf("peer %v local-address %v", ours, theirs), "no shutdown")
+			f.tell("configure terminal", "bfd", them, "no shutdown")
 			waitSession(t, d, "gw", "up", 15*time.Second)
 			f.wait(ours, "up", 5*time.Second)
 			if status := d.Stop(); status != 0 {
@@ -199,18 +216,24 @@ type change struct {
 // lastSaid is the newest change of a session to a state.
 func lastSaid(t *testing.T, d *lab.Daemon, name, to string) change {
 	t.Helper()
+	return newest(t, d, "track.changed", name, to)
+}
+
+// newest is the newest change of anything to a state.
+func newest(t *testing.T, d *lab.Daemon, kind, name, to string) change {
+	t.Helper()
 	var last change
-	for line := range strings.Lines(d.Ctl("events", "--json", "--kind", "track.changed")) {
+	for line := range strings.Lines(d.Ctl("events", "--json", "--kind", kind)) {
 		var e struct{ Event change }
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatalf("event %s: %v", line, err)
 		}
-		if e.Event.Subject.Kind == "bfd" && e.Event.Subject.Name == name && e.Event.To == to {
+		if e.Event.Subject.Name == name && e.Event.To == to {
 			last = e.Event
 		}
 	}
 	if last.Kind == "" {
-		t.Fatalf("session %s never went to %s", name, to)
+		t.Fatalf("%s never went to %s", name, to)
 	}
 	return last
 }

@@ -86,12 +86,15 @@ func (p *Loop) tallies(f *ipc.Frame) {
 
 // pleaseVRRP passes a request of the observe role on to those who count.
 func (p *Loop) pleaseVRRP(from *worker, f *ipc.Frame) {
-	p.pleaseBFD(f.Type)
-	if w := p.workers[event.RoleVRRP]; w != nil && w.phase == active && from.role == event.RoleObserve {
+	if from.role != event.RoleObserve {
+		return // nobody else asks
+	}
+	if w := p.workers[event.RoleVRRP]; w != nil && w.phase == active {
+		p.pleaseBFD(f.Type, 0) // the vrrp role answers for both
 		w.run.Link.Send(ipc.Frame{Type: f.Type, ID: f.ID})
 		return
 	}
-	if f.Type == ipc.TallyPlease {
+	if !p.pleaseBFD(f.Type, f.ID) && f.Type == ipc.TallyPlease {
 		from.run.Link.Send(ipc.Frame{Type: ipc.Result, ID: f.ID, Name: role.ResultTally, Error: "the vrrp role is away"})
 	}
 }

@@ -53,9 +53,13 @@ func (p *Loop) sessionsUp() []ipc.Resumed {
 	return out
 }
 
-// pleaseBFD asks the bfd role for counters or a snapshot. Nobody waits for them.
-func (p *Loop) pleaseBFD(what ipc.Type) {
-	if w := p.workers[event.RoleBFD]; w != nil && w.phase == active {
-		w.run.Link.Send(ipc.Frame{Type: what})
+// pleaseBFD asks the bfd role for counters or a snapshot; under an id it answers
+// when it has sent them. It returns false if the role is away.
+func (p *Loop) pleaseBFD(what ipc.Type, id uint64) bool {
+	w := p.workers[event.RoleBFD]
+	if w == nil || w.phase != active {
+		return false
 	}
+	w.run.Link.Send(ipc.Frame{Type: what, ID: id})
+	return true
 }

@@ -113,6 +113,8 @@ func TestSessionCounters(t *testing.T) {
 		if f := observe.want(ipc.Tallies); len(f.BFD) != 1 || f.BFD[0].Sent != 5 || f.Epoch != bfd.epoch {
 			t.Errorf("%+v", f)
 		}
+		vrrp.link.Send(ipc.Frame{Type: ipc.Result, ID: 3})
+		observe.want(ipc.Result)
 		observe.link.Send(ipc.Frame{Type: ipc.SnapshotPlease})
 		bfd.want(ipc.SnapshotPlease)
 		vrrp.want(ipc.SnapshotPlease)
@@ -137,5 +139,34 @@ func TestBFDEndsAfterVRRP(t *testing.T) {
 		bfd.end(proc.Exit{})
 		observe.want(ipc.Bye)
 		observe.end(proc.Exit{})
+	})
+}
+
+// TestSessionCountersAlone: without a vrrp role the bfd role answers.
+func TestSessionCountersAlone(t *testing.T) {
+	alone := func(g *Generation) *Generation {
+		g = withBFD(g)
+		g.Roles = g.Roles[1:]
+		return g
+	}
+	playWith(t, alone, func(s *stage) {
+		bfd, observe := s.worker(event.RoleBFD), s.worker(event.RoleObserve)
+		for _, p := range []*puppet{bfd, observe} {
+			p.want(ipc.Hello)
+			p.want(ipc.Prepare)
+			p.ready(1, "")
+		}
+		bfd.want(ipc.Commit)
+		observe.want(ipc.Rows)
+		observe.want(ipc.Commit)
+		observe.events(3)
+		observe.link.Send(ipc.Frame{Type: ipc.TallyPlease, ID: 4})
+		if f := bfd.want(ipc.TallyPlease); f.ID != 4 {
+			t.Errorf("asked %+v", f)
+		}
+		bfd.link.Send(ipc.Frame{Type: ipc.Result, ID: 4})
+		if f := observe.want(ipc.Result); f.ID != 4 || f.Error != "" {
+			t.Errorf("answered %+v", f)
+		}
 	})
 }

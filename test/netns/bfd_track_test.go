@@ -1,0 +1,202 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package netns_test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vigild/vigild/test/netns/lab"
+)
+
+// tracking is a router whose instance follows a session with a gateway.
+func tracking(priority int, neighbor fmt.Stringer, line string) string {
+	return fmt.Sprintf(`bfd_instance gw {
+    neighbor_ip %v
+    min_rx 50
+    min_tx 50
+    multiplier 3
+}
+vrrp_instance VI_1 {
+    state BACKUP
+    interface eth0
+    version 3
+    virtual_router_id 7
+    priority %d
+    advert_int 0.2
+    virtual_ipaddress { 10.0.1.1/16 }
+    track_bfd { %s }
+}
+`, neighbor, priority, line)
+}
+
+// roleOf finds the process of a role of a daemon.
+func roleOf(t *testing.T, d *lab.Daemon, role string) int {
+	t.Helper()
+	for _, pid := range d.PIDs() {
+		line, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+		if err == nil && strings.Contains(string(line), "--role="+role) {
+			return pid
+		}
+	}
+	t.Fatalf("there is no %s process", role)
+	return 0
+}
+
+// TestTrackedBFDMovesTheMaster has two routers follow their sessions with bfdd
+// on a gateway, one by FAULT and one by weight, and takes the gateway away from
+// the master alone.
+func TestTrackedBFDMovesTheMaster(t *testing.T) {
+	t.Parallel()
+	for name, line := range map[string]string{"fault": "gw", "weight": "gw weight -150"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t)
+			w, far := l.Wire(), l.Wire()
+			a, b, gate := l.Router("a", w, far), l.Router("b", w, far), l.Router("gate", far)
+			peers := ""
+			for _, r := range []*lab.Router{a, b} {
+				peers += fmt.Sprintf(" peer %v local-address %v\n  detect-multiplier 3\n  receive-interval 50\n  transmit-interval 50\n exit\n", r.Addr4(1), gate.Addr4(0))
+			}
+			f := startBFDD(t, l, gate, "bfd\n"+peers+"exit\n")
+			m := a.Start(lab.Vigild, tracking(200, gate.Addr4(0), line))
+			m.Wait("VI_1", lab.Master, 15*time.Second)
+			s := b.Start(lab.Vigild, tracking(100, gate.Addr4(0), line))
+			waitSession(t, s, "gw", "up", 15*time.Second)
+			s.Wait("VI_1", lab.Backup, 5*time.Second)
+			waitSession(t, m, "gw", "up", 15*time.Second)
+			f.wait(a.Addr4(1), "up", 5*time.Second)
+
+			// Neither role may go without the other noticing less than a failover.
+			before := len(m.Changes())
+			for _, role := range []string{"vrrp", "bfd"} {
+				old := roleOf(t, m, role)
+				if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+				lab.Until(t, 10*time.Second, "a new "+role+" role", func() bool {
+					p, err := m.Metrics()
+					up, ok := p.Sum("vigil_process_restarts_total", label("process", role))
+					return err == nil && ok && up == 1
+				})
+				waitSession(t, m, "gw", "up", 15*time.Second)
+				f.wait(a.Addr4(1), "up", 15*time.Second)
+			}
+			if again := m.Changes()[before:]; len(again) != 0 {
+				t.Errorf("restarts of roles cost transitions: %+v", again)
+			}
+
+			a.Mute(1)
+			if name == "fault" {
+				m.Wait("VI_1", lab.Fault, 5*time.Second)
+				// The word goes from the bfd role by the parent to the vrrp role.
+				hop := time.Duration(newest(t, m, "vrrp.state", "VI_1", "FAULT").At - lastSaid(t, m, "gw", "DOWN").At)
+				t.Logf("FAULT %v after the session was down", hop)
+				if hop < 0 || hop > 100*time.Millisecond {
+					t.Errorf("FAULT %v after the session was down", hop)
+				}
+			} else {
+				m.Wait("VI_1", lab.Backup, 5*time.Second)
+			}
+			s.Wait("VI_1", lab.Master, 5*time.Second)
+			if why := m.Ctl("why", "VI_1"); !strings.Contains(why, "gw") || !strings.Contains(why, "BFD") {
+				t.Errorf("why does not name the session:\n%s", why)
+			}
+			if !session(s, "gw", "up") {
+				t.Error("the session of the other router went too")
+			}
+			a.Unmute(1)
+			m.Wait("VI_1", lab.Master, 20*time.Second)
+			s.Wait("VI_1", lab.Backup, 5*time.Second)
+		})
+	}
+}
+
+// TestBFDFast has two vigilds hold a session of 10 ms for some seconds while
+// one of them is asked for its metrics all the time and reloaded, and then cuts
+// the wire: what is promised is a detection time of 50 ms.
+func TestBFDFast(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	w := l.Wire()
+	a, b := l.Router("a", w), l.Router("b", w)
+	conf := func(r *lab.Router, more string) string {
+		return fmt.Sprintf("bfd_instance gw {\n neighbor_ip %v\n source_ip %v\n%s}\n", r.Addr4(0), other(a, b, r).Addr4(0), more)
+	}
+	x := a.Start(lab.Vigild, conf(b, ""))
+	y := b.Start(lab.Vigild, conf(a, " passive\n"))
+	waitSession(t, x, "gw", "up", 15*time.Second)
+	waitSession(t, y, "gw", "up", 5*time.Second)
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); {
+		if _, err := x.Metrics(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.Rewrite(conf(b, "") + "bfd_instance second { neighbor_ip 10.0.9.9 }\n")
+	waitSession(t, x, "second", "down", 10*time.Second)
+	for _, d := range []*lab.Daemon{x, y} {
+		m, err := d.Metrics()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, ok := m.Sum("vigil_bfd_transitions_total", label("session", "gw"), label("from", "up")); !ok || n != 0 {
+			t.Errorf("the session went down %v times", n)
+		}
+	}
+	a.Mute(0)
+	for _, d := range []*lab.Daemon{x, y} {
+		waitSession(t, d, "gw", "down", 5*time.Second)
+		e := lastSaid(t, d, "gw", "DOWN")
+		took := time.Duration(e.At - e.Evidence.Heard[0].At)
+		if e.Reason == "timeout" && (e.Evidence.Detection != 50*time.Millisecond || took < 50*time.Millisecond || took > 100*time.Millisecond) {
+			t.Errorf("down after %v of silence, %v allowed", took, e.Evidence.Detection)
+		}
+	}
+	y.Kill()
+	x.Stop()
+}
+
+func other(a, b, r *lab.Router) *lab.Router {
+	if r == a {
+		return b
+	}
+	return a
+}
+
+// TestBFDWithKeepalived has the same configuration on both sides, over both
+// families: over IPv6 keepalived sends with a hop limit of 64.
+func TestBFDWithKeepalived(t *testing.T) {
+	t.Parallel()
+	for _, family := range []int{4, 6} {
+		t.Run(fmt.Sprintf("IPv%d", family), func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t)
+			w := l.Wire()
+			a, b := l.Router("a", w), l.Router("b", w)
+			conf := func(r *lab.Router) string {
+				if family == 6 {
+					return tracking(100, r.Addr6(0), "gw")
+				}
+				return tracking(100, r.Addr4(0), "gw")
+			}
+			k := b.Start(lab.Keepalived, conf(a))
+			d := a.Start(lab.Vigild, conf(b))
+			waitSession(t, d, "gw", "up", 20*time.Second)
+			lab.Until(t, 15*time.Second, "one of them is master", func() bool {
+				return k.State("VI_1") == lab.Master || d.State("VI_1") == lab.Master
+			})
+			k.Kill()
+			waitSession(t, d, "gw", "down", 5*time.Second)
+			d.Wait("VI_1", lab.Fault, 5*time.Second)
+			if e := lastSaid(t, d, "gw", "DOWN"); e.Reason != "timeout" || e.Evidence.Detection != 150*time.Millisecond {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+}
