@@ -148,7 +148,7 @@ func (n *news) input(c link.Change) vrrp.Input {
 	a := c.Address
 	return vrrp.IfAddr{
 		IfIndex: a.IfIndex, Prefix: a.Prefix, Present: c.Present,
-		Tentative: a.Tentative, Duplicate: a.Duplicate, Secondary: a.Secondary,
+		Tentative: a.Tentative, Duplicate: a.Duplicate, Secondary: a.Secondary, Ours: a.Protocol == link.Protocol,
 	}
 }
 

@@ -65,8 +65,22 @@ func (r *Router) start(c *Configure, by because) {
 // are those of the interface, and stay.
 func (r *Router) clearStale(in *instance, by because) {
 	if !in.set.Owner() {
+		in.left = r.leftovers(in)
 		r.act(Action{Kind: Disown, ID: in.id, Reason: event.Startup, Cause: by.cause, Root: by.root})
 	}
+}
+
+// leftovers counts the addresses of an instance that are there already and
+// that a VRRP router added: those of an earlier run that could not clean up.
+func (r *Router) leftovers(in *instance) (n int) {
+	for _, i := range r.byIndex {
+		for _, x := range i.addrs {
+			if x.Ours && r.owners[ownerKey{i.index, x.Prefix.Addr()}].in == in {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // resumable are the instances that take up where their predecessor was master:

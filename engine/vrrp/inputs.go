@@ -62,6 +62,8 @@ type IfAddr struct {
 	// ended; Duplicate one for which it found a duplicate.
 	Tentative, Duplicate bool
 	Secondary            bool
+	// Ours is an address that a VRRP router added, by the mark that the kernel keeps.
+	Ours bool
 }
 
 // Claim is a frame from another host that says where an address of a Stake is:

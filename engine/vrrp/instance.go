@@ -77,6 +77,7 @@ type instance struct {
 	// holding says that the addresses are ours to remove.
 	holding bool
 	pending int // Own and Disown that are not Done
+	left    int // addresses that an earlier run left behind
 	fault   fault
 
 	// priority is the effective priority.

@@ -4,6 +4,7 @@
 package vrrp
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -222,6 +223,9 @@ func (r *Router) done(d *Done) {
 		r.settled(in)
 		if d.Count == 0 && d.Failed == 0 {
 			return // nothing was there, so nothing happened
+		}
+		if in != nil && d.Kind == Disown && d.Why == event.Startup && in.left > 0 && e.Detail == "" {
+			e.Detail = fmt.Sprintf("%d left behind by an earlier run", in.left)
 		}
 		if in != nil && d.Kind == Own {
 			in.owned = e

@@ -106,6 +106,22 @@ func TestVMACAddressTaken(t *testing.T) {
 	}
 }
 
+// TestLeftovers: what an earlier run added is known by its mark when it is
+// removed at the start; what others added is removed without that remark.
+func TestLeftovers(t *testing.T) {
+	for ours, want := range map[bool]string{true: "1 left behind by an earlier run", false: ""} {
+		b := &bench{Router: New(7), t: t, now: start}
+		b.step(Link{IfIndex: 2, Name: "eth0", Present: true, Up: true, MTU: 1500})
+		b.step(IfAddr{IfIndex: 2, Prefix: mine, Present: true, Ours: true}) // not one of the instance
+		b.step(IfAddr{IfIndex: 2, Prefix: vip, Present: true, Ours: ours})
+		b.step(&Configure{Settings: &Settings{Instances: []InstanceSettings{plainInstance()}}})
+		b.step(&Done{ID: 1, Kind: Disown, Why: event.Startup, Count: 1})
+		if e := b.find(event.AddressRemoved); e == nil || e.Detail != want {
+			t.Errorf("with a mark %v it says %+v", ours, e)
+		}
+	}
+}
+
 // TestExtraAnnouncements: garp_extra_if is about the addresses where no advert
 // leaves: on other VMACs, or on any other interface.
 func TestExtraAnnouncements(t *testing.T) {

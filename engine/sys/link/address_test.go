@@ -91,7 +91,7 @@ func TestAddressMessages(t *testing.T) {
 // kernel tells of an address.
 func TestAssignedIsRead(t *testing.T) {
 	for _, p := range []string{"192.0.2.1/24", "2001:db8::1/64"} {
-		want := Assigned{IfIndex: 3, Prefix: netip.MustParsePrefix(p), Tentative: true, Duplicate: true, Secondary: true}
+		want := Assigned{IfIndex: 3, Prefix: netip.MustParsePrefix(p), Tentative: true, Duplicate: true, Secondary: true, Protocol: Protocol}
 		b := appendAddress(nil, unix.RTM_NEWADDR, 0, 1, Address{
 			IfIndex: 3, Prefix: want.Prefix, PreferredLft: Forever,
 			Flags: unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED | unix.IFA_F_SECONDARY,

@@ -34,6 +34,8 @@ type Assigned struct {
 	IfIndex                         int
 	Prefix                          netip.Prefix
 	Tentative, Duplicate, Secondary bool
+	// Protocol is who added it (IFA_PROTO); 0 if the kernel does not say.
+	Protocol uint8
 }
 
 // Change is one piece of news: exactly one of the two is set. Present is false
@@ -396,6 +398,8 @@ func parseAssigned(b []byte) (a Assigned, ok bool) {
 			address, _ = netip.AddrFromSlice(v)
 		case kind == unix.IFA_FLAGS && len(v) >= 4:
 			flags = e.Uint32(v)
+		case kind == ifaProto && len(v) == 1:
+			a.Protocol = v[0]
 		}
 	})
 	if !local.IsValid() {

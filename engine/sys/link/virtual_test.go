@@ -93,6 +93,15 @@ func TestConf(t *testing.T) {
 	}
 }
 
+// TestAddressMark: what is added carries our mark, and the mark is read.
+func TestAddressMark(t *testing.T) {
+	b := appendAddress(nil, unix.RTM_NEWADDR, 0, 1, Address{IfIndex: 2, Prefix: netip.MustParsePrefix("192.0.2.1/24"), PreferredLft: Forever})
+	a, ok := parseAssigned(b[unix.SizeofNlMsghdr:])
+	if !ok || a.Protocol != Protocol || a.Prefix.String() != "192.0.2.1/24" {
+		t.Errorf("read as %+v, %v", a, ok)
+	}
+}
+
 // TestRenamed: an interface that is renamed is one that vanished and one that
 // appeared, with all its addresses.
 func TestRenamed(t *testing.T) {
