@@ -147,3 +147,34 @@ func TestVMACLife(t *testing.T) {
 	r.IP("addr add "+r.Addr6(0).String()+"/64 dev eth0 nodad", "addr add "+r.LinkLocal().String()+"/64 dev eth0 nodad")
 	cleanMachine(t, lab.Vigild, r, links, addrs, sysctls)
 }
+
+// TestExtraAnnouncements: garp_extra_if announces again and again what is on an
+// interface that no advert leaves by, and nothing else.
+func TestExtraAnnouncements(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []lab.Kind{lab.Keepalived, lab.Vigild} {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t)
+			w := l.Wire()
+			r := l.Router("a", w)
+			heard := w.Capture()
+			c := vmacCase{use: []string{"use_vmac", "use_vmac_addr", "garp_extra_if all 1", "virtual_ipaddress_excluded {", "2001:db8::1:99/64", "}"}}
+			d := begin(r, kind, c.conf(100))
+			d.Wait("VI_1", lab.Master, starting)
+			first := heard.Advert(0, soon, "the first advert", func(*lab.Advert) bool { return true })
+			end := first.At.Add(4500 * time.Millisecond)
+			heard.Advert(first.Index, soon, "adverts for a while", func(*lab.Advert) bool { return time.Now().After(end) })
+			rounds := map[string]int{}
+			for _, f := range heard.Frames() {
+				// The bursts of the transition and of garp_master_delay are over after 1.5 s.
+				if a := f.Announced(); a.IsValid() && f.At.Sub(first.At) > 1500*time.Millisecond && f.At.Before(end) {
+					rounds[a.String()+" "+f.Src.String()]++
+				}
+			}
+			if n := rounds["2001:db8::1:99 "+vmac6]; n < 2 || n > 4 || len(rounds) != 1 {
+				t.Errorf("%v announced %v in 3 s, want one address three times", kind, rounds)
+			}
+		})
+	}
+}
