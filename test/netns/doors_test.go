@@ -229,3 +229,42 @@ func twice(lines map[string]uint8, do func([]string, uint8) error) error {
 	}
 	return nil
 }
+
+// News that the kernel drops, because nobody took them in time, are made up for.
+func TestDroppedNewsAreMadeUpFor(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	r := l.Router("a", l.Wire())
+	var n *link.Network
+	var m *link.Monitor
+	r.Do(func() (err error) {
+		if n, err = link.OpenNetwork(); err == nil {
+			m, _, err = link.Watch()
+		}
+		return err
+	})
+	defer n.Close()
+	defer m.Close()
+	index := ifindex(t, r)
+	var list []link.Address
+	for i := range 12000 {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 99, byte(i >> 8), byte(i)}), 32)
+		list = append(list, link.Address{IfIndex: index, Prefix: p, PreferredLft: link.Forever})
+	}
+	if _, failed, err := n.Add(list); err != nil || len(failed) != 0 {
+		t.Fatalf("%d failed, %v", len(failed), err)
+	}
+	news, err := m.Drain(nil)
+	if err != nil || count(news, true) != len(list) {
+		t.Errorf("%d of %d additions, %v", count(news, true), len(list), err)
+	}
+	if m.Resyncs == 0 {
+		t.Error("nothing was dropped, so nothing was tested")
+	}
+	if _, failed, err := n.Delete(list); err != nil || len(failed) != 0 {
+		t.Fatalf("%d failed, %v", len(failed), err)
+	}
+	if news, err = m.Drain(nil); err != nil || count(news, false) != len(list) {
+		t.Errorf("%d of %d removals, %v", count(news, false), len(list), err)
+	}
+}
