@@ -51,15 +51,6 @@ func (s Schedule) apply(denied *[]error) (restore func()) {
 			func() error { return SetThreadRealTime(s.RealTime) },
 			func() error { return SetThreadRealTime(0) })
 	}
-	if s.Slack > 0 {
-		old, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
-		if err != nil {
-			old = 0 // which sets the default
-		}
-		try(fmt.Sprintf("timer slack %v", s.Slack),
-			func() error { return unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(s.Slack), 0, 0, 0) },
-			func() error { return unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(old), 0, 0, 0) })
-	}
 	return func() {
 		for _, u := range slices.Backward(undo) {
 			if err := u(); err != nil {

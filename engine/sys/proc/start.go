@@ -22,11 +22,6 @@ type Schedule struct {
 	Nice int
 	// CPUs are the processors it may run on; empty means all.
 	CPUs []int
-	// Slack is how late the kernel may end its sleeps, so that several are ended
-	// together; 0 leaves the default (50 microseconds). A thread that needs exact
-	// timers changes it for itself (PinThread). It means nothing to a thread with
-	// a real-time policy.
-	Slack time.Duration
 }
 
 // Limit is one resource limit; a limit of ^uint64(0) is none.
