@@ -25,6 +25,7 @@ type VRRP struct {
 	inbox   *inbox
 	beats   *beats
 	ears    *ears
+	claims  *claims
 	hands   *hands
 	news    *news
 	vmacs   *vmacs
@@ -92,6 +93,7 @@ func (v *VRRP) turn() error {
 	}
 	v.flush()
 	v.ears.follow(v)
+	v.claims.follow(v)
 	return nil
 }
 

@@ -74,6 +74,7 @@ func NewVRRP(opts VRRPOptions) (v *VRRP, err error) {
 	v.beats = newBeats(v.machine, sender)
 	v.beats.clock = v.clock
 	v.ears = newEars(v.poller, v.own)
+	v.claims = newClaims()
 	v.news = &news{monitor: monitor, faces: faces, inbox: v.inbox, own: v.own}
 	v.hands = &hands{kernel: kernel, faces: faces, news: v.news, clock: theirs, settings: v.settings}
 	v.vmacs = newVMACs(kernel, faces, v.own, v.hands.later)
@@ -95,7 +96,7 @@ func (v *VRRP) close() error {
 	v.hands.stop()
 	err := v.ears.close() // first, so that the groups are left by way of the VMACs
 	v.vmacs.close()
-	return errors.Join(err, v.news.monitor.Close(), v.hands.kernel.Close(), v.beats.sender.Close(), v.inbox.close())
+	return errors.Join(err, v.claims.close(), v.news.monitor.Close(), v.hands.kernel.Close(), v.beats.sender.Close(), v.inbox.close())
 }
 
 // settings returns the settings of an instance, nil if there is none.
