@@ -60,38 +60,46 @@ func TestVMACNames(t *testing.T) {
 	}{
 		"off": {inst("A", 51, "", "192.0.2.1"), Environment{}, "", "A:  false 192.0.2.1@\n"},
 		"both families": {
-			inst("A", 51, "use_vmac", "192.0.2.1 dev eth0") + inst("B", 51, "use_vmac", "fe80::1") + inst("C", 52, "use_vmac", "fe80::2"), Environment{},
+			inst("A", 51, "use_vmac", "192.0.2.1 dev eth0") + inst("B", 51, "use_vmac", "fe80::1") + inst("C", 52, "use_vmac", "fe80::2"),
+			Environment{},
 			"vrrp.51@eth0 00005e000133\nvrrp6.51@eth0 00005e000233 local\nvrrp.52@eth0 00005e000234 local\n",
 			"A: vrrp.51 false 192.0.2.1@vrrp.51\nB: vrrp6.51 false fe80::1@vrrp6.51\nC: vrrp.52 false fe80::2@vrrp.52\n",
 		},
 		"below": {
-			inst("A", 51, "use_vmac\nvmac_xmit_base", "fe80::1"), Environment{},
+			inst("A", 51, "use_vmac\nvmac_xmit_base", "fe80::1"),
+			Environment{},
 			"vrrp.51@eth0 00005e000233\n", "A: vrrp.51 true fe80::1@vrrp.51\n",
 		},
 		"below before": {inst("A", 51, "vmac_xmit_base\nuse_vmac x", "192.0.2.1"), Environment{}, "x@eth0 00005e000133\n", "A: x true 192.0.2.1@x\n"},
 		"unicast": {
-			inst("A", 51, "use_vmac\nunicast_peer {\n192.0.2.9\n}", "192.0.2.1"), Environment{},
+			inst("A", 51, "use_vmac\nunicast_peer {\n192.0.2.9\n}", "192.0.2.1"),
+			Environment{},
 			"vrrp.51@eth0 00005e000133\n", "A: vrrp.51 true 192.0.2.1@vrrp.51\n",
 		},
 		"named": {
-			inst("A", 51, "use_vmac name lan 02:11:22:33:44 group 9", "192.0.2.1") + inst("B", 52, "use_vmac wan 02:11:22:33:44:55", "192.0.2.2"), Environment{},
+			inst("A", 51, "use_vmac name lan 02:11:22:33:44 group 9", "192.0.2.1") + inst("B", 52, "use_vmac wan 02:11:22:33:44:55", "192.0.2.2"),
+			Environment{},
 			"lan@eth0 021122334433 group 9\nwan@eth0 021122334455\n", "A: lan false 192.0.2.1@lan\nB: wan false 192.0.2.2@wan\n",
 		},
 		"prefix": {
-			"global_defs {\nvmac_prefix p\nvmac_addr_prefix q\n}\n" + inst("A", 51, "use_vmac\nuse_vmac_addr", "192.0.2.1\n192.0.2.2 dev eth1"), Environment{},
+			"global_defs {\nvmac_prefix p\nvmac_addr_prefix q\n}\n" + inst("A", 51, "use_vmac\nuse_vmac_addr", "192.0.2.1\n192.0.2.2 dev eth1"),
+			Environment{},
 			"p.51@eth0 00005e000133\nq.51@eth1 00005e000133\n", "A: p.51 false 192.0.2.1@p.51 192.0.2.2@q.51\n",
 		},
 		"elsewhere": {
-			inst("A", 51, "use_vmac\nuse_vmac_addr", "192.0.2.1\n192.0.2.2 dev eth1"+excluded+"2001:db8::1\n2001:db8::2 dev eth0"), Environment{},
+			inst("A", 51, "use_vmac\nuse_vmac_addr", "192.0.2.1\n192.0.2.2 dev eth1"+excluded+"2001:db8::1\n2001:db8::2 dev eth0"),
+			Environment{},
 			"vrrp.51@eth0 00005e000133\nvrrp1.51@eth1 00005e000133\nvrrp6.51@eth0 00005e000233 local\n",
 			"A: vrrp.51 false 192.0.2.1@vrrp.51 192.0.2.2@vrrp1.51 2001:db8::1@vrrp6.51 2001:db8::2@vrrp6.51\n",
 		},
 		"another family stays below": {
-			inst("A", 51, "use_vmac", "192.0.2.1\n192.0.2.2 dev eth1"+excluded+"2001:db8::1"), Environment{},
+			inst("A", 51, "use_vmac", "192.0.2.1\n192.0.2.2 dev eth1"+excluded+"2001:db8::1"),
+			Environment{},
 			"vrrp.51@eth0 00005e000133\n", "A: vrrp.51 false 192.0.2.1@vrrp.51 192.0.2.2@eth1 2001:db8::1@\n",
 		},
 		"single address": {
-			inst("A", 51, "", "192.0.2.1 use_vmac\n192.0.2.2"), Environment{},
+			inst("A", 51, "", "192.0.2.1 use_vmac\n192.0.2.2"),
+			Environment{},
 			"vrrp.51@eth0 00005e000133\n", "A:  false 192.0.2.1@vrrp.51 192.0.2.2@\n",
 		},
 		"name taken": {
@@ -103,7 +111,8 @@ func TestVMACNames(t *testing.T) {
 			"vrrp1.51@eth0 00005e000133\n", "A: vrrp1.51 false 192.0.2.1@vrrp1.51\n",
 		},
 		"ipvlan": {
-			inst("A", 51, "use_ipvlan 192.0.2.7/24 private", "192.0.2.1") + inst("B", 52, "use_ipvlan ip0 vepa", "fe80::1"), Environment{},
+			inst("A", 51, "use_ipvlan 192.0.2.7/24 private", "192.0.2.1") + inst("B", 52, "use_ipvlan ip0 vepa", "fe80::1"),
+			Environment{},
 			"vrrp.51@eth0 ipvlan 1 192.0.2.7/24\nip0@eth0 ipvlan 2 invalid Prefix local\n",
 			"A: vrrp.51 false 192.0.2.1@vrrp.51\nB: ip0 false fe80::1@ip0\n",
 		},

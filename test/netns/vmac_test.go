@@ -46,10 +46,12 @@ var vmacCases = map[string]vmacCase{
 	"IPv6 below": {family: 6, use: []string{"use_vmac", "vmac_xmit_base"}, advert: plain, announce: vmac6},
 	"unicast":    {use: []string{"use_vmac", "unicast_peer {", "10.0.0.99", "}"}, advert: plain, announce: vmac4},
 	"named":      {use: []string{"use_vmac vm0 02:11:22:33:44"}, advert: "02:11:22:33:44:33", announce: "02:11:22:33:44:33"},
-	"prefix": {global: "vmac_prefix vm", family: 6, use: []string{"use_vmac"}, advert: vmac6, announce: vmac6,
+	"prefix": {
+		global: "vmac_prefix vm", family: 6, use: []string{"use_vmac"}, advert: vmac6, announce: vmac6,
 		before: func(r *lab.Router) {
 			r.IP("link add vm.51 address 02:0a:00:00:00:01 type veth peer name other address 02:0a:00:00:00:02")
-		}},
+		},
+	},
 	"addresses elsewhere": {use: []string{
 		"use_vmac", "use_vmac_addr", "virtual_ipaddress_excluded {", "10.1.1.1/16 dev eth1", "2001:db8::1:99/64", "}",
 	}, advert: vmac4, announce: vmac4},
@@ -99,12 +101,12 @@ func (c *vmacCase) vip() netip.Addr {
 
 // machineState is what ip and sysctl say of a router, without what differs from run to run.
 func machineState(r *lab.Router) (links, addrs, sysctls []string) {
-	for _, x := range strings.Split(strings.TrimSpace(r.Run("ip", "-d", "-o", "link", "show")), "\n") {
+	for x := range strings.SplitSeq(strings.TrimSpace(r.Run("ip", "-d", "-o", "link", "show")), "\n") {
 		if number.MatchString(x) { // else ip says that it cannot name the other namespace
 			links = append(links, normal(x))
 		}
 	}
-	for _, x := range strings.Split(strings.TrimSpace(r.Run("ip", "-o", "addr", "show")), "\n") {
+	for x := range strings.SplitSeq(strings.TrimSpace(r.Run("ip", "-o", "addr", "show")), "\n") {
 		addrs = append(addrs, strings.ReplaceAll(number.ReplaceAllString(x, ""), " proto 0x12", ""))
 	}
 	out, _ := r.Try("sh", "-c", `cd /proc/sys/net; grep -H . ipv4/conf/*/arp_ignore ipv4/conf/*/arp_filter ipv4/conf/*/rp_filter \
@@ -129,7 +131,6 @@ type vmacLife struct {
 	links, addrs, sysctls []string
 	// adverts and announced are the MAC addresses that they came from.
 	adverts, announced []string
-	reports            []string
 }
 
 // TestVMACTwins runs keepalived and vigild with the same file and compares the
