@@ -46,7 +46,7 @@ func sending(b *bench, p plan, kind lab.Kind, c crowd) float64 {
 	for link := range c.links {
 		r.Mute(link)
 	}
-	d := r.Start(kind, c.with(255).String())
+	d := r.Start(kind, c.with(255).String(), lab.Terse())
 	steady(b, c, func() float64 { return packets(b, r, c.links, "tx") })
 	return perAdvert(d, p.window, func() float64 { return packets(b, r, c.links, "tx") })
 }
@@ -55,9 +55,9 @@ func sending(b *bench, p plan, kind lab.Kind, c crowd) float64 {
 func receiving(b *bench, p plan, kind lab.Kind, c crowd) float64 {
 	wires, l := network(b, c.links)
 	from, r := l.Router("sender", wires...), l.Router("subject", wires...)
-	from.Start(lab.Keepalived, c.with(255).String())
+	from.Start(lab.Keepalived, c.with(255).String(), lab.Terse())
 	steady(b, c, func() float64 { return packets(b, r, c.links, "rx") })
-	d := r.Start(kind, c.with(100).String())
+	d := r.Start(kind, c.with(100).String(), lab.Terse())
 	lab.Until(b, starting, "all are backups", func() bool {
 		backups := 0
 		for _, ch := range d.Changes() {
@@ -84,7 +84,7 @@ func perAdvert(d *lab.Daemon, window time.Duration, count func() float64) float6
 func steady(b *bench, c crowd, count func() float64) {
 	want := float64(c.links*c.each) / c.interval.Seconds()
 	// A whole number of intervals: adverts of equal instances come in bunches.
-	span := max(time.Second, 2*c.interval)
+	span := max(500*time.Millisecond, c.interval)
 	before, at := count(), time.Now()
 	lab.Until(b, starting, fmt.Sprintf("%.0f adverts a second", want), func() bool {
 		if time.Since(at) < span {

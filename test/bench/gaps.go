@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vigild/vigild/test/netns/lab"
@@ -55,7 +54,7 @@ func gapsRound(b *bench, p plan, n int) {
 	for _, r := range runs {
 		b.sub(func() {
 			wires, l := network(b, 1)
-			l.Router("subject", wires...).Start(r.kind, r.head+slow.String()+quick.String())
+			l.Router("subject", wires...).Start(r.kind, r.head+slow.String()+quick.String(), lab.Terse())
 			heard := wires[0].Capture()
 			for _, c := range []crowd{slow, quick} {
 				heard.Advert(0, starting, "adverts", func(a *lab.Advert) bool { return a.Interval == c.interval })
@@ -83,43 +82,44 @@ func gapsRound(b *bench, p plan, n int) {
 // who fetches its page of metrics 100 times a second.
 func scrapeRound(b *bench, p plan, n int) {
 	c := crowd{links: 1, each: 20, version: 3, interval: 100 * time.Millisecond, priority: 255}
-	order := []bool{false, true}
+	wires, l := network(b, 1)
+	r := l.Router("subject", wires...)
+	r.Start(lab.Vigild, c.String(), lab.Terse())
+	steady(b, c, func() float64 { return packets(b, r, 1, "tx") })
+	order := []string{colAlone, colScraped}
 	if n%2 == 1 {
 		slices.Reverse(order)
 	}
-	wires, l := network(b, 1)
-	r := l.Router("subject", wires...)
-	r.Start(lab.Vigild, c.String())
-	steady(b, c, func() float64 { return packets(b, r, 1, "tx") })
-	for _, scraped := range order {
+	off := map[string][]float64{}
+	for _, column := range order {
 		var e ear
 		stop, served := make(chan struct{}), make(chan int, 1)
-		if scraped {
+		if column == colScraped {
 			go scrape(r, stop, served)
 		}
 		all := wires[0].CaptureEach(e.hear)
-		pass(p.listen)
+		pass(p.listen / 2)
 		all.Close()
-		name := "without"
-		if scraped {
+		if column == colScraped {
 			close(stop)
-			name = fmt.Sprintf("with (%.0f a second)", float64(<-served)/p.listen.Seconds())
-			name, _, _ = strings.Cut(name, " ") // the rate varies from round to round
+			b.put("pages served", "1/s", 0, false, map[string]float64{column: float64(<-served) / (p.listen / 2).Seconds()})
 		}
-		var off []float64
-		for _, b := range e.of {
-			for _, g := range b.gaps {
-				off = append(off, (g-c.interval).Abs().Seconds()*1e6)
+		for _, v := range e.of {
+			for _, g := range v.gaps {
+				off[column] = append(off[column], (g-c.interval).Abs().Seconds()*1e6)
 			}
 		}
-		slices.Sort(off)
-		for _, q := range []struct {
-			name string
-			at   float64
-		}{{"median", 0.5}, {"99 %", 0.99}, {"worst", 1}} {
-			at := min(int(q.at*float64(len(off))), len(off)-1)
-			b.put("off the beat, "+q.name+", "+name+" scraping", "us", 0, true, map[string]float64{colVigild: off[at]})
+		slices.Sort(off[column])
+	}
+	for _, q := range []struct {
+		name string
+		at   float64
+	}{{"median", 0.5}, {"99 %", 0.99}, {"worst", 1}} {
+		figures := map[string]float64{}
+		for column, v := range off {
+			figures[column] = v[min(int(q.at*float64(len(v))), len(v)-1)]
 		}
+		b.put("gap off the interval, "+q.name, "us", 0, false, figures)
 	}
 }
 

@@ -15,19 +15,30 @@ import (
 // memoryRound measures the proportional memory of all processes at work.
 func memoryRound(b *bench, _ plan, n int) {
 	for _, each := range []int{1, 250} {
-		c := crowd{links: 1, each: each, version: 3, interval: time.Second, priority: 255}
+		c := crowd{links: 1, each: each, version: 3, interval: 100 * time.Millisecond, priority: 255}
 		figures := map[string]float64{}
 		for _, kind := range turns(n) {
 			b.sub(func() {
 				wires, l := network(b, 1)
 				r := l.Router("subject", wires...)
-				d := r.Start(kind, c.String())
+				d := r.Start(kind, c.String(), lab.Terse())
 				steady(b, c, func() float64 { return packets(b, r, 1, "tx") })
 				figures[column(kind)] = float64(pss(b, d)) / 1024
 			})
 		}
-		b.put(fmt.Sprintf("%d instances", each), "MB", 0, false, figures)
+		b.put(plural(each, "instance"), "MB", 0, false, figures)
 	}
+}
+
+// plural counts things.
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	if strings.HasSuffix(what, "s") {
+		what += "e"
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // pss is the memory of all processes of a daemon in kilobytes; what several

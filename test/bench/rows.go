@@ -19,7 +19,7 @@ type row struct {
 	// Values are the figures of each program in the order of the rounds.
 	Values map[string][]float64 `json:"values"`
 	// Ratios are what is judged: vigild's figure divided by keepalived's of the
-	// same round, or, if Absolute, vigild's figure itself.
+	// same round (scraped by alone), or, if Absolute, vigild's figure itself.
 	Ratios   []float64 `json:"ratios,omitempty"`
 	Absolute bool      `json:"absolute,omitempty"`
 	// Target is the most that was promised, 0 if nothing was.
@@ -31,7 +31,11 @@ const (
 	colKeepalived = "keepalived"
 	colRealTime   = "keepalived rt"
 	colVigild     = "vigild"
+	colAlone      = "vigild alone"
+	colScraped    = "vigild scraped"
 )
+
+var columns = []string{colKeepalived, colRealTime, colVigild, colAlone, colScraped}
 
 // put adds the figures of a round to a row, which is made if need be.
 func (b *bench) put(name, unit string, target float64, absolute bool, figures map[string]float64) {
@@ -44,12 +48,11 @@ func (b *bench) put(name, unit string, target float64, absolute bool, figures ma
 	for program, f := range figures {
 		r.Values[program] = append(r.Values[program], f)
 	}
-	ours, ok := figures[colVigild]
-	theirs, both := figures[colKeepalived]
+	ours, theirs := figures[colVigild]+figures[colScraped], figures[colKeepalived]+figures[colAlone]
 	switch {
-	case ok && absolute:
+	case absolute:
 		r.Ratios = append(r.Ratios, ours)
-	case ok && both && theirs > 0:
+	case ours > 0 && theirs > 0:
 		r.Ratios = append(r.Ratios, ours/theirs)
 	}
 }
@@ -85,8 +88,7 @@ func short(f float64) string {
 
 // printRows prints the table of a chapter.
 func printRows(w io.Writer, rows []*row) {
-	cols := []string{colKeepalived, colRealTime, colVigild}
-	cols = slices.DeleteFunc(cols, func(c string) bool {
+	cols := slices.DeleteFunc(slices.Clone(columns), func(c string) bool {
 		return !slices.ContainsFunc(rows, func(r *row) bool { return len(r.Values[c]) > 0 })
 	})
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

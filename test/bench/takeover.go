@@ -4,7 +4,6 @@
 package main
 
 import (
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -21,8 +20,8 @@ func takeoverRound(b *bench, _ plan, n int) {
 				late[column(kind)], announced[column(kind)] = f.late.Seconds()*1e3, f.announced.Seconds()*1e3
 			})
 		}
-		b.put(fmt.Sprintf("first advert after the protocol's bound, %d addresses", addrs), "ms", 0, false, late)
-		b.put(fmt.Sprintf("first advert to last address announced, %d addresses", addrs), "ms", 0, false, announced)
+		b.put("first advert after the protocol's bound, "+plural(addrs, "address"), "ms", 0, false, late)
+		b.put("first advert to last address announced, "+plural(addrs, "address"), "ms", 0, false, announced)
 	}
 }
 
@@ -54,9 +53,9 @@ func fail(b *bench, kind lab.Kind, addrs int) failover {
 	wires, l := network(b, 1)
 	a, s := l.Router("a", wires...), l.Router("b", wires...)
 	heard := wires[0].Capture()
-	m := a.Start(kind, c.with(255).String())
+	m := a.Start(kind, c.with(255).String(), lab.Terse())
 	m.Wait("VI_0_1", lab.Master, starting)
-	backup := s.Start(kind, c.with(100).String())
+	backup := s.Start(kind, c.with(100).String(), lab.Terse())
 	backup.Wait("VI_0_1", lab.Backup, starting)
 	heard.Advert(heard.Len(), starting, "the master's beat", func(v *lab.Advert) bool { return v.Src == a.Addr4(0) })
 	m.Kill()

@@ -74,6 +74,7 @@ type options struct {
 	env   []string
 	yaml  string
 	head  string
+	terse bool
 }
 
 // Flags adds command line flags.
@@ -90,6 +91,12 @@ func Env(env ...string) Option {
 // settings file of the lab already has control, web and log.
 func YAML(text string) Option {
 	return func(o *options) { o.yaml += text }
+}
+
+// Terse leaves out the flag -D (log in detail), which costs keepalived a line
+// for each announcement.
+func Terse() Option {
+	return func(o *options) { o.terse = true }
 }
 
 // RealTime starts the daemon at a real-time priority (1 to 99), so that it is
@@ -138,7 +145,10 @@ func (r *Router) Start(kind Kind, text string, opts ...Option) *Daemon {
 	} else {
 		argv = append(argv, "keepalived")
 	}
-	argv = append(argv, "-n", "-l", "-D", "-f", d.Conf, "-p", pid+".pid", "-r", pid+"-vrrp.pid", "-c", pid+"-checkers.pid", "-b", pid+"-bfd.pid")
+	if !o.terse {
+		argv = append(argv, "-D")
+	}
+	argv = append(argv, "-n", "-l", "-f", d.Conf, "-p", pid+".pid", "-r", pid+"-vrrp.pid", "-c", pid+"-checkers.pid", "-b", pid+"-bfd.pid")
 	if kind == Keepalived {
 		argv = append(argv, "-P") // vigild has no other half yet, so it needs no flag
 	}
