@@ -47,6 +47,9 @@ type session struct {
 	answer bool
 	// next is when the next periodic packet is due, sent when the last one was.
 	next, sent event.Instant
+	// doubt is a later deadline that was granted because we looked at the first
+	// one too late ourselves; doubted is the packet that it counts from.
+	doubt, doubted event.Instant
 	// heldUntil ends the time in which a session that a predecessor had up may
 	// be down without a word.
 	heldUntil event.Instant
@@ -74,7 +77,23 @@ func (s *session) deadline() event.Instant {
 	if s.peer.heard == 0 {
 		return 0
 	}
-	return s.peer.heard.Add(s.detection())
+	at := s.peer.heard.Add(s.detection())
+	if s.doubted == s.peer.heard {
+		at = max(at, s.doubt)
+	}
+	return at
+}
+
+// suspect says that we looked so late at the deadline that the machine may have
+// stood still, and the neighbour's packets with it. It is then given the time of
+// one more packet, once. (RFC 5880 does not know of it; the detection time is a
+// bound for the neighbour's silence, not for ours.)
+func (s *session) suspect(now event.Instant) bool {
+	if s.doubted == s.peer.heard || now.Sub(s.deadline()) < s.expected() {
+		return false
+	}
+	s.doubted, s.doubt = s.peer.heard, now.Add(s.expected())
+	return true
 }
 
 // periodic says whether packets are sent at an interval now (RFC 5880 section 6.8.7).
@@ -201,7 +220,8 @@ func (s *session) evidence(now event.Instant) event.Evidence {
 		return ev
 	}
 	ev.N, ev.Heard[0] = 1, event.Heard{At: s.peer.heard, Source: s.set.Neighbor, Interval: s.peer.minTx}
-	ev.Interval, ev.Detection, ev.Deadline = s.expected(), s.detection(), s.deadline()
+	ev.Interval, ev.Detection = s.expected(), s.detection()
+	ev.Deadline = s.peer.heard.Add(ev.Detection)
 	if now > ev.Deadline {
 		ev.Lateness = now.Sub(ev.Deadline)
 	}

@@ -193,12 +193,42 @@ func TestLateLook(t *testing.T) {
 	if v := b.view(); v.State != Up || len(b.out.Events) != 0 {
 		t.Fatalf("is %v", v.State)
 	}
-	// Twin: without it the session is down, and our own lateness is told.
+	// Twin: without it the session is down. We were later than a packet takes,
+	// so the neighbour is first given the time of one, and it is told that we
+	// were late.
 	b = newBench(t, settings())
 	b.reach(Up)
 	b.now = look
 	b.step(Tick{})
-	if len(b.out.Events) != 1 || b.out.Events[0].Evidence.Lateness != 30*ms {
+	if len(b.out.Events) != 0 {
+		t.Fatalf("events %+v", b.out.Events)
+	}
+	b.pass(20*ms - 1)
+	if len(b.out.Events) != 0 {
+		t.Fatalf("too early: %+v", b.out.Events)
+	}
+	b.pass(1)
+	if len(b.out.Events) != 1 || b.out.Events[0].Evidence.Lateness != 50*ms {
+		t.Fatalf("events %+v", b.out.Events)
+	}
+}
+
+// TestDoubtEndsWithAPacket: what came after we had slept saves the session, and
+// a little lateness is no reason to doubt.
+func TestDoubtEndsWithAPacket(t *testing.T) {
+	b := newBench(t, settings())
+	b.reach(Up)
+	b.now = b.now.Add(90 * ms)
+	b.step(Tick{})
+	b.now = b.now.Add(15 * ms)
+	b.hear(b.theirs(Up))
+	b.pass(59 * ms)
+	if len(b.out.Events) != 0 || b.view().State != Up {
+		t.Fatalf("events %+v", b.out.Events)
+	}
+	b.now = b.now.Add(20 * ms) // 19 ms late: less than a packet takes
+	b.step(Tick{})
+	if len(b.out.Events) != 1 || b.view().State != Down {
 		t.Fatalf("events %+v", b.out.Events)
 	}
 }

@@ -72,7 +72,7 @@ func (t *Table) tick() {
 		return
 	}
 	for _, s := range t.sessions {
-		if d := s.deadline(); d != 0 && t.now >= d {
+		if d := s.deadline(); d != 0 && t.now >= d && !s.suspect(t.now) {
 			t.silent(s)
 		}
 		if s.heldUntil != 0 && t.now >= s.heldUntil {
