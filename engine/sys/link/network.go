@@ -33,6 +33,8 @@ func OpenNetwork() (*Network, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open netlink socket: %w", err), a.Close())
 	}
+	// Without it (before Linux 4.12) an error has no text, and that is all.
+	_ = s.SetExtAck(true)
 	return &Network{a, map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: s}}}, nil
 }
 
@@ -51,7 +53,7 @@ func (n *Network) AddRoute(words []string, family uint8) error {
 	if err != nil {
 		return err
 	}
-	return n.change(r.request(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|r.how), unix.EEXIST)
+	return r.unsupported(n.change(r.request(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|r.how), unix.EEXIST))
 }
 
 // DeleteRoute removes a route. One that is gone is no error.
@@ -60,7 +62,8 @@ func (n *Network) DeleteRoute(words []string, family uint8) error {
 	if err != nil {
 		return unless(unix.ENODEV, err) // its interface is gone, and it with it
 	}
-	return n.change(r.request(unix.RTM_DELROUTE, 0), unix.ESRCH)
+	// What the kernel has no support for, it has not got.
+	return unless(unix.EOPNOTSUPP, n.change(r.request(unix.RTM_DELROUTE, 0), unix.ESRCH))
 }
 
 // AddRule adds a rule, given as the words of a line of virtual_rules. One that
@@ -158,12 +161,18 @@ func (w *words) number(key string, bits int) int {
 	return int(v)
 }
 
-// named reads a number or one of some names.
+// named reads a number, one of some names, or one of iproute2's names.
 func (w *words) named(key string, bits int, names map[string]int) int {
 	if len(w.list) > 0 {
 		if v, ok := names[w.list[0]]; ok {
 			w.list = w.list[1:]
 			return v
+		}
+		if _, err := strconv.ParseUint(w.list[0], 0, bits); err != nil && nameFiles[key] != "" {
+			if v, ok := lookup(nameDirs, nameFiles[key], w.list[0]); ok && v>>bits == 0 {
+				w.list = w.list[1:]
+				return int(v)
+			}
 		}
 	}
 	return w.number(key, bits)

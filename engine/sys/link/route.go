@@ -25,6 +25,7 @@ var (
 		"nat": unix.RTN_NAT, "xresolve": unix.RTN_XRESOLVE,
 	}
 	preferences = map[string]int{"low": 3, "medium": 0, "high": 1}
+	propagation = map[string]int{"disabled": 0, "enabled": 1}
 )
 
 func familyOf(family uint8) int {
@@ -40,14 +41,25 @@ type route struct {
 	attrs []*nl.RtAttr
 	// how are the flags of the request that adds it.
 	how int
+	// tunnel is the kind of encapsulation, if there is one.
+	tunnel string
 }
 
 func (r *route) add(kind int, v []byte)   { r.attrs = append(r.attrs, nl.NewRtAttr(kind, v)) }
 func (r *route) put32(kind int, v uint32) { r.add(kind, nl.Uint32Attr(v)) }
+
+// request makes a message. One that deletes a route names it without what it is
+// like: the kernel may have changed that, and would not find the route then.
 func (r *route) request(kind, flags int) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(kind, flags|unix.NLM_F_ACK)
 	req.AddData(&r.RtMsg)
 	for _, a := range r.attrs {
+		if kind == unix.RTM_DELROUTE {
+			switch a.Type {
+			case unix.RTA_METRICS, unix.RTA_EXPIRES, unix.RTA_PREF, unix.RTA_ENCAP, unix.RTA_ENCAP_TYPE:
+				continue
+			}
+		}
 		req.AddData(a)
 	}
 	return req
@@ -61,8 +73,10 @@ type routeParser struct {
 	metrics []*nl.RtAttr
 	locked  uint32
 	hops    []byte
-	// scoped, gateway and target say what has been named.
-	scoped, gateway, target bool
+	// or is the second of two gateways.
+	or []byte
+	// scoped and target say what has been named.
+	scoped, target bool
 }
 
 // parseRoute reads a line of virtual_routes.
@@ -94,26 +108,26 @@ func parseRoute(list []string, family uint8, index func(string) (int, error)) (*
 		}
 		r.attrs = append(r.attrs, all)
 	}
+	if p.or != nil {
+		p.either()
+	}
 	if len(p.hops) > 0 {
 		r.add(unix.RTA_MULTIPATH, p.hops)
 	}
 	return r, nil
 }
 
-// impliedScope is the scope of a route that names none (what ip route does).
+// impliedScope is the scope of a route that names none: the widest that the
+// kernel takes. compat: keepalived 2.2.7 sends the widest of all, so a route
+// without gateway has scope global and not, as with ip route, scope link; for
+// the types that the kernel refuses then, it is what ip route says.
 func (p *routeParser) impliedScope() uint8 {
-	if p.Family == unix.AF_INET6 {
-		return unix.RT_SCOPE_UNIVERSE
-	}
-	switch p.Type {
-	case unix.RTN_LOCAL, unix.RTN_NAT:
+	switch {
+	case p.Family == unix.AF_INET6:
+	case p.Type == unix.RTN_LOCAL, p.Type == unix.RTN_NAT:
 		return unix.RT_SCOPE_HOST
-	case unix.RTN_BROADCAST, unix.RTN_MULTICAST, unix.RTN_ANYCAST:
+	case p.Type == unix.RTN_BROADCAST, p.Type == unix.RTN_ANYCAST:
 		return unix.RT_SCOPE_LINK
-	case unix.RTN_UNICAST:
-		if !p.gateway && len(p.hops) == 0 {
-			return unix.RT_SCOPE_LINK
-		}
 	}
 	return unix.RT_SCOPE_UNIVERSE
 }
@@ -138,8 +152,13 @@ func (p *routeParser) word(key string) {
 			p.add(unix.RTA_SRC, n.IP)
 		}
 	case "via", "gw":
-		p.gateway = true
-		p.add(unix.RTA_GATEWAY, p.addr(key))
+		p.attrs = append(p.attrs, viaAttr(p.Family, p.addr(key)))
+	case "or":
+		p.or = p.addr(key)
+	case "encap":
+		p.encapsulate()
+	case "vrf":
+		p.fail(key, p.value(key), "name the table of the VRF instead")
 	case "src":
 		p.add(unix.RTA_PREFSRC, p.addr(key))
 	case "dev", "oif":
@@ -153,7 +172,7 @@ func (p *routeParser) word(key string) {
 	case "protocol":
 		p.Protocol = uint8(p.named(key, 8, protocols))
 	case "tos", "dsfield":
-		p.Tos = uint8(p.number(key, 8))
+		p.Tos = uint8(p.named(key, 8, nil))
 	case "onlink":
 		p.Flags |= unix.RTNH_F_ONLINK
 	case "nexthop":
@@ -164,6 +183,8 @@ func (p *routeParser) word(key string) {
 		p.add(unix.RTA_PREF, []byte{uint8(p.named(key, 8, preferences))})
 	case "expires":
 		p.put32(unix.RTA_EXPIRES, uint32(p.number(key, 32)))
+	case "ttl-propagate":
+		p.add(unix.RTA_TTL_PROPAGATE, []byte{uint8(p.named(key, 8, propagation))})
 	case "append":
 		p.how = unix.NLM_F_APPEND
 	case "add":
@@ -276,7 +297,12 @@ func (p *routeParser) device(key string) int {
 	return i
 }
 
-// time reads a time of which a millisecond is ms units.
+// shortest is the least time that a route is given, in milliseconds.
+const shortest = 200
+
+// time reads a time of which a millisecond is ms units. compat: keepalived
+// 2.2.7 raises what is less than 200 ms to that, the kernel's own least
+// retransmission time.
 func (p *routeParser) time(key string, ms float64) uint32 {
 	s := p.value(key)
 	number, unit := s, 1.0
@@ -290,7 +316,7 @@ func (p *routeParser) time(key string, ms float64) uint32 {
 		p.fail(key, s, "not a time")
 		return 0
 	}
-	return uint32(v * unit)
+	return uint32(max(v*unit, shortest*ms))
 }
 
 // realms reads SOURCE/DESTINATION or DESTINATION.
@@ -300,12 +326,19 @@ func (w *words) realms(key string) int {
 	if !both {
 		from, to = "0", s
 	}
-	f, err := strconv.ParseUint(from, 0, 16)
-	t, terr := strconv.ParseUint(to, 0, 16)
-	if err != nil || terr != nil {
-		w.fail(key, s, "not a realm")
-	}
+	f, t := w.realm(key, from), w.realm(key, to)
 	return int(f<<16 | t)
+}
+
+func (w *words) realm(key, s string) uint64 {
+	v, err := strconv.ParseUint(s, 0, 16)
+	if err != nil {
+		var ok bool
+		if v, ok = lookup(nameDirs, nameFiles[key], s); !ok || v > 1<<16-1 {
+			w.fail(key, s, "not a realm")
+		}
+	}
+	return v
 }
 
 // hop reads one nexthop part, up to the next one or a word that is none of its.
@@ -316,7 +349,7 @@ func (p *routeParser) hop() {
 		switch key := p.peek(); key {
 		case "via":
 			p.list = p.list[1:]
-			attrs = append(attrs, nl.NewRtAttr(unix.RTA_GATEWAY, p.addr(key)))
+			attrs = append(attrs, viaAttr(p.Family, p.addr(key)))
 		case "dev", "oif":
 			p.list = p.list[1:]
 			hop.Ifindex = int32(p.device(key))
@@ -330,6 +363,10 @@ func (p *routeParser) hop() {
 		case "onlink":
 			p.list = p.list[1:]
 			hop.Flags |= unix.RTNH_F_ONLINK
+		case "encap":
+			p.list = p.list[1:]
+			kind, more := p.encap()
+			p.tunnel, attrs = kind, append(attrs, more...)
 		case "realms":
 			p.list = p.list[1:]
 			attrs = append(attrs, nl.NewRtAttr(unix.RTA_FLOW, nl.Uint32Attr(uint32(p.realms(key)))))

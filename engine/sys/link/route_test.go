@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -29,6 +31,8 @@ func octets(kind int, b ...byte) *nl.RtAttr { return nl.NewRtAttr(kind, b) }
 func address(kind int, s string) *nl.RtAttr {
 	return nl.NewRtAttr(kind, netip.MustParseAddr(s).AsSlice())
 }
+
+func tunnel(kind uint16) *nl.RtAttr { return nl.NewRtAttr(unix.RTA_ENCAP_TYPE, nl.Uint16Attr(kind)) }
 
 func within(kind int, attrs ...*nl.RtAttr) *nl.RtAttr {
 	a := nl.NewRtAttr(kind, nil)
@@ -95,7 +99,7 @@ func TestRoutes(t *testing.T) {
 			[]*nl.RtAttr{address(unix.RTA_DST, "192.168.7.9")},
 		}},
 		{"10.0.0.0/8 dev eth1 no_track", 4, want{
-			base(func(h *unix.RtMsg) { h.Dst_len, h.Scope = 8, unix.RT_SCOPE_LINK }),
+			base(func(h *unix.RtMsg) { h.Dst_len = 8 }),
 			[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.0"), num(unix.RTA_OIF, 3)},
 		}},
 		{"src 10.0.0.9 default via 10.0.0.1 table 1000 metric 5 onlink tos 0x10 protocol static scope site realms 3/4", 4, want{
@@ -115,7 +119,7 @@ func TestRoutes(t *testing.T) {
 		{"10.0.0.0/8 via 10.0.0.1 mtu lock 1400 rtt 500ms rttvar 6 rto_min lock 1.5s cwnd lock 10 congctl cubic features ecn", 4, want{
 			base(func(h *unix.RtMsg) { h.Dst_len = 8 }),
 			[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.0"), address(unix.RTA_GATEWAY, "10.0.0.1"), within(unix.RTA_METRICS,
-				num(unix.RTAX_MTU, 1400), num(unix.RTAX_RTT, 4000), num(unix.RTAX_RTTVAR, 6), num(unix.RTAX_RTO_MIN, 1500),
+				num(unix.RTAX_MTU, 1400), num(unix.RTAX_RTT, 4000), num(unix.RTAX_RTTVAR, 800), num(unix.RTAX_RTO_MIN, 1500),
 				num(unix.RTAX_CWND, 10), text(unix.RTAX_CC_ALGO, "cubic"), num(unix.RTAX_FEATURES, 1),
 				num(unix.RTAX_LOCK, 1<<unix.RTAX_MTU|1<<unix.RTAX_RTO_MIN|1<<unix.RTAX_CWND))},
 		}},
@@ -126,11 +130,100 @@ func TestRoutes(t *testing.T) {
 				num(unix.RTA_OIF, 2), octets(unix.RTA_PREF, 1), num(unix.RTA_EXPIRES, 600),
 			},
 		}},
+		{"10.0.0.0/8 encap ip id 7 dst 10.9.9.9 src 10.9.9.8 tos 4 ttl 9 flags 1 dev eth0", 4, want{
+			base(func(h *unix.RtMsg) { h.Dst_len = 8 }),
+			[]*nl.RtAttr{
+				address(unix.RTA_DST, "10.0.0.0"), tunnel(unix.LWTUNNEL_ENCAP_IP), within(unix.RTA_ENCAP, octets(1, 0, 0, 0, 0, 0, 0, 0, 7),
+					address(2, "10.9.9.9"), address(3, "10.9.9.8"), octets(5, 4), octets(4, 9), octets(6, 1, 0)), num(unix.RTA_OIF, 2),
+			},
+		}},
+		{"10.0.0.0/8 encap ip6 dst 2001:db8::5 tc 4 hoplimit 9", 4, want{
+			base(func(h *unix.RtMsg) { h.Dst_len = 8 }),
+			[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.0"), tunnel(unix.LWTUNNEL_ENCAP_IP6),
+				within(unix.RTA_ENCAP, address(2, "2001:db8::5"), octets(5, 4), octets(4, 9))},
+		}},
+		{"10.0.0.0/8 nexthop encap mpls 100/200 nexthop dev eth1", 4, want{
+			base(func(h *unix.RtMsg) { h.Dst_len = 8 }),
+			[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.0"), nl.NewRtAttr(unix.RTA_MULTIPATH, append(hop(0, 0, 0, tunnel(unix.LWTUNNEL_ENCAP_MPLS),
+				within(unix.RTA_ENCAP, octets(1, 0, 6, 0x40, 0, 0, 0xc, 0x81, 0))), hop(3, 0, 0)...))},
+		}},
+		{"2001:db8::/32 encap ila locator 1:2:3:4 ttl-propagate enabled", 6, want{
+			base(func(h *unix.RtMsg) { h.Family, h.Dst_len = unix.AF_INET6, 32 }),
+			[]*nl.RtAttr{address(unix.RTA_DST, "2001:db8::"), tunnel(unix.LWTUNNEL_ENCAP_ILA), within(unix.RTA_ENCAP, octets(1, 0, 1, 0, 2, 0, 3, 0, 4)),
+				octets(unix.RTA_TTL_PROPAGATE, 1)},
+		}},
+		{"10.0.0.0/8 via 10.0.0.1 or inet6 fe80::1 dev eth0 metric 5", 4, want{
+			base(func(h *unix.RtMsg) { h.Dst_len = 8 }),
+			[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.0"), num(unix.RTA_PRIORITY, 5), nl.NewRtAttr(unix.RTA_MULTIPATH,
+				append(hop(2, 0, 0, address(unix.RTA_GATEWAY, "10.0.0.1")),
+					hop(2, 0, 0, octets(unix.RTA_VIA, append([]byte{unix.AF_INET6, 0}, netip.MustParseAddr("fe80::1").AsSlice()...)...))...))},
+		}},
+		{"local 10.0.0.1 dev eth0", 4, want{
+			base(func(h *unix.RtMsg) { h.Dst_len, h.Type, h.Scope = 32, unix.RTN_LOCAL, unix.RT_SCOPE_HOST }),
+			[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.1"), num(unix.RTA_OIF, 2)},
+		}},
 	} {
 		t.Run(tt.line, func(t *testing.T) {
 			got, err := parseRoute(strings.Fields(tt.line), tt.family, indexOf)
 			tt.want.check(t, got, err)
 		})
+	}
+}
+
+// TestNames: numbers have the names of iproute2's files.
+func TestNames(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("rt_tables", "# 5 comment\n255\tlocal\n 0x10 hex # sixteen\nfoo bar\n99999999999 huge\n")
+	write("rt_tables.d/more.conf", "300 more\n")
+	write("rt_tables.d/README", "301 not\n")
+	for name, want := range map[string]uint64{"local": 255, "hex": 16, "more": 300, "comment": 0, "bar": 0, "huge": 0, "not": 0, "": 0} {
+		if got, ok := lookup([]string{"/no-such-folder", dir}, "rt_tables", name); got != want || ok != (want != 0) {
+			t.Errorf("%q is %d, %v", name, got, ok)
+		}
+	}
+	before := nameDirs
+	nameDirs = []string{dir}
+	defer func() { nameDirs = before }()
+	write("rt_realms", "7 green\n70000 large\n")
+	r, err := parseRoute(strings.Fields("10.0.0.0/8 table more realms green/0x14"), 4, indexOf)
+	want{
+		base(func(h *unix.RtMsg) { h.Dst_len, h.Table = 8, unix.RT_TABLE_UNSPEC }),
+		[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.0"), num(unix.RTA_TABLE, 300), num(unix.RTA_FLOW, 7<<16|20)},
+	}.check(t, r, err)
+	if _, err := parseRoute(strings.Fields("10.0.0.0/8 realms large"), 4, indexOf); err == nil {
+		t.Error("a realm of 17 bits passes")
+	}
+}
+
+// TestRouteDeleted: a route is deleted by what it is, not by what it is like.
+func TestRouteDeleted(t *testing.T) {
+	r, err := parseRoute(strings.Fields("10.0.0.0/8 via 10.0.0.1 metric 5 mtu 1400 expires 6 encap ip dst 10.9.9.9"), 4, indexOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := parseRoute(strings.Fields("10.0.0.0/8 via 10.0.0.1 metric 5"), 4, indexOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := r.request(unix.RTM_DELROUTE, 0).Serialize(), plain.request(unix.RTM_NEWROUTE, 0).Serialize()
+	if !bytes.Equal(got[unix.SizeofNlMsghdr:], want[unix.SizeofNlMsghdr:]) {
+		t.Errorf("deleted by %x", got)
+	}
+	if all := r.request(unix.RTM_NEWROUTE, 0).Serialize(); len(all) <= len(got) {
+		t.Errorf("added by %x", all)
+	}
+	if err := r.unsupported(unix.EOPNOTSUPP); !errors.Is(err, unix.EOPNOTSUPP) || !strings.Contains(err.Error(), "encap ip") {
+		t.Error(err)
+	}
+	if err := plain.unsupported(unix.EOPNOTSUPP); err != unix.EOPNOTSUPP { //nolint:errorlint // the very same
+		t.Error(err)
 	}
 }
 
@@ -150,7 +243,15 @@ func TestRoutesThatAreRefused(t *testing.T) {
 		"10.0.0.0/33":                             "not a network",
 		"10.0.0.0/8 metric -1":                    "not a number",
 		"10.0.0.0/8 table 4294967296":             "not a number",
-		"10.0.0.0/8 encap mpls 3":                 "not known",
+		"10.0.0.0/8 encap gre 3":                  "ip, ip6, mpls or ila",
+		"10.0.0.0/8 encap mpls 1/x":               "not labels",
+		"10.0.0.0/8 encap mpls 1048576":           "not labels",
+		"10.0.0.0/8 encap ila 1:2:3":              "not a locator",
+		"10.0.0.0/8 encap ip dst ::1":             "of another family",
+		"10.0.0.0/8 encap ip ttl 256":             "not a number",
+		"10.0.0.0/8 encap":                        "a value is missing",
+		"10.0.0.0/8 ttl-propagate maybe":          "not a number",
+		"10.0.0.0/8 vrf blue":                     "name the table",
 		"10.0.0.0/8 10.1.0.0/16":                  "not known",
 		"10.0.0.0/8 to 10.1.0.0/16":               "a second destination",
 		"10.0.0.0/8 dev eth0 rtt soon":            "not a time",
@@ -197,7 +298,7 @@ func TestRules(t *testing.T) {
 			rule(func(h *unix.RtMsg) { h.Family, h.Dst_len, h.Type = unix.AF_INET6, 32, nl.FR_ACT_BLACKHOLE }),
 			[]*nl.RtAttr{address(nl.FRA_DST, "2001:db8::"), ours},
 		}},
-		{"l3mdev tunnel-id 77 ipproto tcp sport 80-90 dport 443 uidrange 100-200", 4, want{
+		{"l3mdev tunnel-id 77 ipproto TCP sport 80-90 dport 443 uidrange 100-200", 4, want{
 			rule(func(*unix.RtMsg) {}),
 			[]*nl.RtAttr{
 				octets(nl.FRA_L3MDEV, 1), octets(nl.FRA_TUN_ID, 0, 0, 0, 0, 0, 0, 0, 77), octets(nl.FRA_IP_PROTO, 6),

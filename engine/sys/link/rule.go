@@ -25,7 +25,10 @@ var actions = map[string]uint8{
 // rangeAttrs are the keywords whose value is FROM-TO, and their attributes.
 var rangeAttrs = map[string]int{"uidrange": nl.FRA_UID_RANGE, "sport": nl.FRA_SPORT_RANGE, "dport": nl.FRA_DPORT_RANGE}
 
-var ipProtocols = map[string]int{"icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "ipv6-icmp": 58, "icmpv6": 58, "ospf": 89, "vrrp": 112, "sctp": 132}
+var ipProtocols = map[string]int{
+	"icmp": 1, "igmp": 2, "ipencap": 4, "tcp": 6, "udp": 17, "dccp": 33, "ipv6": 41, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58,
+	"icmpv6": 58, "ospf": 89, "pim": 103, "vrrp": 112, "l2tp": 115, "sctp": 132, "udplite": 136,
+}
 
 // ruleParser builds one rule from words: the same header as a route, with
 // attributes of its own.
@@ -87,16 +90,19 @@ func (p *ruleParser) word(key string) {
 	case "fwmark":
 		p.mark(key)
 	case "tos", "dsfield":
-		p.Tos = uint8(p.number(key, 8))
+		p.Tos = uint8(p.named(key, 8, nil))
 	case "realms":
 		p.put32(nl.FRA_FLOW, uint32(p.realms(key)))
 	case "suppress_prefixlength", "sup_pl":
 		p.put32(nl.FRA_SUPPRESS_PREFIXLEN, uint32(p.number(key, 8)))
 	case "suppress_ifgroup", "sup_group":
-		p.put32(nl.FRA_SUPPRESS_IFGROUP, uint32(p.number(key, 31)))
+		p.put32(nl.FRA_SUPPRESS_IFGROUP, uint32(p.named(key, 31, nil)))
 	case "tunnel-id":
 		p.add(nl.FRA_TUN_ID, binary.BigEndian.AppendUint64(nil, uint64(p.number(key, 63))))
 	case "ipproto":
+		if len(p.list) > 0 {
+			p.list = append([]string{strings.ToLower(p.list[0])}, p.list[1:]...) // the line is the caller's
+		}
 		p.add(nl.FRA_IP_PROTO, []byte{uint8(p.named(key, 8, ipProtocols))})
 	case "uidrange", "sport", "dport":
 		p.between(key)
