@@ -146,11 +146,12 @@ func (f *fake) send(list ...Message) {
 		m.Flags |= FlagNetworkByteOrder
 		var err error
 		if b, err = AppendMessage(b, m); err != nil {
-			f.t.Fatal(err)
+			f.t.Error(err)
+			return
 		}
 	}
 	if _, err := f.conn.Write(b); err != nil {
-		f.t.Fatalf("send to the Client: %v", err)
+		f.t.Errorf("send to the Client: %v", err)
 	}
 }
 

@@ -5,7 +5,6 @@ package agentx
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"net/netip"
 	"reflect"
@@ -44,7 +43,7 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("%+v became %+v: %v", m, back, err)
 			}
 		}
-		switch h.Type {
+		switch h.Type { //nolint:exhaustive // the others are not answered with variables
 		case TypeGet, TypeGetNext, TypeGetBulk:
 			s := newTestServer(HandlerFunc(func(string) *Snapshot { return snap }))
 			s.limits = lim
@@ -61,7 +60,7 @@ func FuzzDecode(f *testing.F) {
 		default:
 			if err == nil {
 				s := setter{handler: &memory{}, timeout: time.Second}
-				s.handle(context.Background(), m, time.Unix(1, 0))
+				s.handle(t.Context(), m, time.Unix(1, 0))
 				s.close()
 			}
 		}

@@ -35,7 +35,7 @@ func (s *server) serve(w *writer, h Header, payload []byte, now time.Time) error
 		return err
 	}
 	start := beginResponse(w, h)
-	ok, known := true, true
+	var ok, known bool
 	if h.Type == TypeGet {
 		ok, known = s.get(w, context, start)
 	} else {

@@ -123,8 +123,7 @@ func setResponse(err error, status ErrorStatus) Response {
 		return Response{}
 	}
 	res := Response{Error: status}
-	var se *SetError
-	if errors.As(err, &se) {
+	if se, ok := errors.AsType[*SetError](err); ok {
 		res.Index = uint16(max(0, min(se.Index, 1<<16-1)))
 		if status == GenErr && se.Status != NoError {
 			res.Error = se.Status

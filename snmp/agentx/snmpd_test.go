@@ -84,7 +84,7 @@ func freePort(t *testing.T) uint16 {
 
 func newMaster(t *testing.T, extra string) *master {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "agentx") // short: the path of a socket has 107 bytes
+	dir, err := os.MkdirTemp("", "agentx") //nolint:usetesting // the path of a socket has 107 bytes at most
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func subagent(t testing.TB, cfg Config) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go c.Run(context.Background()) //nolint:errcheck // ends with Close
+	go c.Run(t.Context()) //nolint:errcheck // ends with Close
 	t.Cleanup(c.Close)
 	return c
 }

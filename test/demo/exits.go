@@ -137,7 +137,7 @@ func fromSNMP(ctx context.Context, l *lab, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, line := range strings.Split(string(trap), "\n") {
+	for line := range strings.SplitSeq(string(trap), "\n") {
 		if strings.Contains(strings.ToLower(line), id) {
 			return state + "trap:\n" + strings.Join(strings.Split(strings.TrimSpace(line), "\t"), "\n") + "\n", nil
 		}
@@ -189,7 +189,7 @@ func fromLog(_ context.Context, l *lab, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, line := range strings.Split(string(b), "\n") {
+	for line := range strings.SplitSeq(string(b), "\n") {
 		if strings.Contains(line, id) && strings.Contains(line, "vrrp.state") {
 			return line + "\n", nil
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -126,8 +127,8 @@ func (p *proc) wait(d time.Duration) bool {
 // close ends every program and removes the namespaces and files. It says what
 // it could not remove.
 func (l *lab) close(keep bool) error {
-	for i := len(l.procs) - 1; i >= 0; i-- {
-		l.procs[i].kill(syscall.SIGTERM)
+	for _, v := range slices.Backward(l.procs) {
+		v.kill(syscall.SIGTERM)
 	}
 	var errs []error
 	for _, p := range l.procs {
@@ -156,7 +157,7 @@ func (l *lab) sweep(host string) {
 	if err != nil {
 		return
 	}
-	for _, f := range strings.Fields(string(out)) {
+	for f := range strings.FieldsSeq(string(out)) {
 		if pid, err := strconv.Atoi(f); err == nil {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
