@@ -96,8 +96,7 @@ func (l law) Unwrap() error { return l.error }
 
 // lawOf is the name of the law that an error is about.
 func lawOf(err error) string {
-	var l law
-	if errors.As(err, &l) {
+	if l, ok := errors.AsType[law](err); ok {
 		return l.name
 	}
 	return "runs can be played"

@@ -47,7 +47,7 @@ const claimsRoom = 16 << 10
 // configuration lock.
 func ListenClaims(ifindex int, family uint8) (c *Claims, err error) {
 	c = &Claims{family: family}
-	fd := -1
+	var fd int
 	if family == 6 {
 		fd, err = claims6(ifindex)
 	} else {
