@@ -289,6 +289,16 @@ func (r *lineReader) encap(w syntax.Word) []string {
 		return nil
 	}
 	words := []string{w.Text}
+	if w.Text == "mpls" || w.Text == "ila" { // one value, with no word before it; we take one
+		v, ok := r.next("encap " + w.Text)
+		if ok && slices.Contains(known, v.Text) {
+			v, ok = r.next(v.Text)
+		}
+		if !ok {
+			return nil
+		}
+		return append(words, v.Text)
+	}
 	for r.i+2 < len(r.w) && slices.Contains(known, r.w[r.i+1].Text) {
 		words = append(words, r.w[r.i+1].Text, r.w[r.i+2].Text)
 		r.i += 2
@@ -305,6 +315,17 @@ func canonical(values map[string][]string, grammar []option) []string {
 		}
 	}
 	return words
+}
+
+// ownProtocol drops the protocol of what is tracked. compat: keepalived finds its
+// own routes and rules by their protocol, 18.
+func (b *builder) ownProtocol(n *syntax.Node, rule string, values map[string][]string) {
+	p, ok := values["protocol"]
+	if v := strings.Join(p, ""); !ok || v == "18" || v == "keepalived" {
+		return
+	}
+	b.warn(n.Pos, rule, "what is tracked has protocol 18; the protocol of this line is ignored", "add no_track")
+	delete(values, "protocol")
 }
 
 // route reads one line of static_routes or virtual_routes.
@@ -353,6 +374,9 @@ func (b *builder) route(n *syntax.Node, static bool) (vrrp.Route, bool) {
 	}
 	if len(r.devices) == 0 && !static && !noTrack && kind != "blackhole" && kind != "unreachable" && kind != "prohibit" && kind != "throw" {
 		b.note(n.Pos, RuleBadRoute, "a route without interface cannot be followed", "add dev INTERFACE or no_track")
+	}
+	if !noTrack {
+		b.ownProtocol(n, RuleBadRoute, values)
 	}
 	out := vrrp.Route{Family: max(r.family, 4), NoTrack: noTrack, Interfaces: r.devices}
 	if r.family == 6 && destination == "default" {
@@ -407,6 +431,9 @@ func (b *builder) ruleAt(n *syntax.Node, static bool) (vrrp.Rule, bool) {
 	if has("track_group") && !static {
 		b.err(n.Pos, RuleBadRule, "'track_group' is for static rules alone", "")
 		delete(values, "track_group")
+	}
+	if !has("no_track") {
+		b.ownProtocol(n, RuleBadRule, values)
 	}
 	out := vrrp.Rule{Family: max(r.family, 4), NoTrack: has("no_track")}
 	if r.family == 6 {

@@ -38,6 +38,9 @@ func TestRoutesAreTyped(t *testing.T) {
 		"blackhole 2001:db8::/48":                                           `{"type":"blackhole","destination":"2001:db8::/48","table":254,"scope":0,"protocol":18}`,
 		"10.28.0.0/16 dev eth0 no_track":                                    `{"type":"unicast","destination":"10.28.0.0/16","interface":"eth0","ifindex":4,"table":254,"scope":0}`,
 		"10.28.0.0/16 dev eth0 protocol ra no_track table local":            `{"type":"unicast","destination":"10.28.0.0/16","interface":"eth0","ifindex":4,"table":255,"scope":0,"protocol":9}`,
+		"10.28.0.0/16 dev eth0 protocol ra table local":                     `{"type":"unicast","destination":"10.28.0.0/16","interface":"eth0","ifindex":4,"table":255,"scope":0,"protocol":18}`,
+		"10.28.0.0/16 encap mpls 100/200 dev eth0":                          `{"type":"unicast","destination":"10.28.0.0/16","interface":"eth0","ifindex":4,"table":254,"scope":0,"protocol":18}`,
+		"10.28.0.0/16 encap ila locator 1:2:3:4 dev eth0":                   `{"type":"unicast","destination":"10.28.0.0/16","interface":"eth0","ifindex":4,"table":254,"scope":0,"protocol":18}`,
 		"2001:db8::/48 from 2001:db8:1::/64 dev eth0 pref high expires 600": `{"type":"unicast","destination":"2001:db8::/48","from":"2001:db8:1::/64","interface":"eth0","ifindex":4,"table":254,"scope":0,"protocol":18,"expires":600,"preference":"high"}`,
 		"10.1.0.0/16 dev eth0 mtu lock 1400 rtt 8000 rttvar 1000 rto_min 300ms quickack 1 features ecn congctl cubic realms 4/5": `{"type":"unicast","destination":"10.1.0.0/16","interface":"eth0","ifindex":4,"table":254,"scope":0,"protocol":18,"ecn":true,"quickack":true,` +
 			`"metrics":[{"name":"mtu","value":1400,"locked":true},{"name":"rtt","value":1000},{"name":"rttvar","value":250},{"name":"rto_min","value":300}],"congestion":"cubic","realm_to":5,"realm_from":4}`,
