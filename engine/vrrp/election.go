@@ -166,16 +166,16 @@ const crowdTurns = 4
 // crowded looks whether an advert comes from a second master.
 func (r *Router) crowded(in *instance, x *stimulus) {
 	c := &in.crowd
-	switch limit := in.masterDown(); {
+	switch {
 	case x.priority == 0:
 		return
 	case x.source == c.now:
 		c.nowAt, c.nowPrio = x.at, x.priority
-		if x.at.Sub(c.thenAt) > limit {
+		if c.turns > 0 && x.at.Sub(c.thenAt) > in.masterDown() {
 			c.turns = 0
 		}
 		return
-	case x.source != c.then || x.at.Sub(c.thenAt) > limit:
+	case x.source != c.then || x.at.Sub(c.thenAt) > in.masterDown():
 		c.turns = 0
 	}
 	c.then, c.thenAt, c.thenPrio = c.now, c.nowAt, c.nowPrio
