@@ -145,13 +145,14 @@ func (n *Node) enqueue(a vrrp.Action) {
 	n.busy[a.ID] = end
 	router := n.router
 	n.w.after(end.Sub(n.w.now), func() {
+		if n.router != router {
+			return // what a dead process had not told the kernel yet is told by nobody
+		}
 		d := vrrp.Done{ID: a.ID, Kind: a.Kind, Why: a.Reason, Cause: a.Cause, Root: a.Root, Start: begin, End: end}
 		for i := range list {
 			n.apply(&a, &list[i], home, &d)
 		}
-		if n.router == router {
-			n.tell(&d)
-		}
+		n.tell(&d)
 	})
 }
 
