@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,8 @@ var (
 // kept. Under the race detector a fiftieth of them is played: the machine and
 // the simulation know no goroutines.
 func TestLaws(t *testing.T) {
+	// Runs are short and leave much behind: a heap of some 100 MB halves the time.
+	defer debug.SetGCPercent(debug.SetGCPercent(1500))
 	n := *runs
 	if raced {
 		n /= 50
