@@ -139,8 +139,10 @@ func TestRoutes(t *testing.T) {
 		}},
 		{"10.0.0.0/8 encap ip6 dst 2001:db8::5 tc 4 hoplimit 9", 4, want{
 			base(func(h *unix.RtMsg) { h.Dst_len = 8 }),
-			[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.0"), tunnel(unix.LWTUNNEL_ENCAP_IP6),
-				within(unix.RTA_ENCAP, address(2, "2001:db8::5"), octets(5, 4), octets(4, 9))},
+			[]*nl.RtAttr{
+				address(unix.RTA_DST, "10.0.0.0"), tunnel(unix.LWTUNNEL_ENCAP_IP6),
+				within(unix.RTA_ENCAP, address(2, "2001:db8::5"), octets(5, 4), octets(4, 9)),
+			},
 		}},
 		{"10.0.0.0/8 nexthop encap mpls 100/200 nexthop dev eth1", 4, want{
 			base(func(h *unix.RtMsg) { h.Dst_len = 8 }),
@@ -149,8 +151,10 @@ func TestRoutes(t *testing.T) {
 		}},
 		{"2001:db8::/32 encap ila locator 1:2:3:4 ttl-propagate enabled", 6, want{
 			base(func(h *unix.RtMsg) { h.Family, h.Dst_len = unix.AF_INET6, 32 }),
-			[]*nl.RtAttr{address(unix.RTA_DST, "2001:db8::"), tunnel(unix.LWTUNNEL_ENCAP_ILA), within(unix.RTA_ENCAP, octets(1, 0, 1, 0, 2, 0, 3, 0, 4)),
-				octets(unix.RTA_TTL_PROPAGATE, 1)},
+			[]*nl.RtAttr{
+				address(unix.RTA_DST, "2001:db8::"), tunnel(unix.LWTUNNEL_ENCAP_ILA), within(unix.RTA_ENCAP, octets(1, 0, 1, 0, 2, 0, 3, 0, 4)),
+				octets(unix.RTA_TTL_PROPAGATE, 1),
+			},
 		}},
 		{"10.0.0.0/8 via 10.0.0.1 or inet6 fe80::1 dev eth0 metric 5", 4, want{
 			base(func(h *unix.RtMsg) { h.Dst_len = 8 }),
