@@ -66,8 +66,9 @@ func (b *inbox) close() error {
 // lazy is how long the sockets are left alone after packets came, while they
 // come thick: many routers' adverts are then taken in one wake-up, which costs
 // ten times what a packet does. Timers are not affected, and elections are
-// judged by receive times.
-const lazy = 3 * time.Millisecond
+// judged by receive times; what is looked at late (a resignation) stays within
+// the 5 ms that a takeover may come after its bound.
+const lazy = 4 * time.Millisecond
 
 // Packets come thick when more than thickMost came within thickTime. A bunch of
 // at least bunchLeast is over when the last quarter of lazy brought nothing.
