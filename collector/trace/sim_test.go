@@ -97,7 +97,7 @@ func spansOf(es []event.Event) string {
 			fmt.Fprintf(&b, " status=%v %s", s.Status.Code, s.Status.Description)
 		}
 		for _, a := range s.Attributes {
-			fmt.Fprintf(&b, " %s=%s", a.Key, a.Value.Emit())
+			fmt.Fprintf(&b, " %s=%s", a.Key, a.Value.String())
 		}
 		b.WriteByte('\n')
 	}
