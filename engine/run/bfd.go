@@ -64,30 +64,7 @@ func ServeBFD(ctx context.Context, link *ipc.Link, o BFDOptions) error {
 		return fmt.Errorf("open the bfd loop: %w", err)
 	}
 	s.loop = loop
-	ended := make(chan error, 1)
-	go func() { ended <- loop.Run(ctx) }()
-	frames := link.Frames()
-	for {
-		select {
-		case f, ok := <-frames:
-			if !ok {
-				// The parent is gone, and with it everybody who would be told.
-				frames = nil
-				loop.Stop()
-				continue
-			}
-			if err := s.hear(&f); err != nil {
-				link.Send(ipc.Frame{Type: ipc.Bye, Error: err.Error()})
-				loop.Stop()
-			}
-		case err := <-ended:
-			if err != nil {
-				return fmt.Errorf("bfd loop: %w", err)
-			}
-			link.Send(ipc.Frame{Type: ipc.Bye})
-			return nil
-		}
-	}
+	return attend(ctx, link, event.RoleBFD, loop, s.hear)
 }
 
 // denied reports something that the kernel refused and that is done without.

@@ -61,6 +61,19 @@ func ServeVRRP(ctx context.Context, link *ipc.Link, o ServeOptions) error {
 	}
 	s.loop = loop
 	s.denied()
+	return attend(ctx, link, event.RoleVRRP, loop, s.hear)
+}
+
+// worker is the loop of a role.
+type worker interface {
+	Run(ctx context.Context) error
+	Stop()
+}
+
+// attend runs the loop of a role and gives the parent's frames to hear, until
+// the loop has ended: because the parent said so, is gone, sent what is no
+// frame for this role, or ctx is done.
+func attend(ctx context.Context, link *ipc.Link, who event.Role, loop worker, hear func(*ipc.Frame) error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- loop.Run(ctx) }()
 	frames := link.Frames()
@@ -68,18 +81,18 @@ func ServeVRRP(ctx context.Context, link *ipc.Link, o ServeOptions) error {
 		select {
 		case f, ok := <-frames:
 			if !ok {
-				// The parent is gone, and nobody is left to supervise us.
+				// The parent is gone, and nobody is left to supervise or be told.
 				frames = nil
 				loop.Stop()
 				continue
 			}
-			if err := s.hear(&f); err != nil {
+			if err := hear(&f); err != nil {
 				link.Send(ipc.Frame{Type: ipc.Bye, Error: err.Error()})
 				loop.Stop()
 			}
 		case err := <-ended:
 			if err != nil {
-				return fmt.Errorf("vrrp loop: %w", err)
+				return fmt.Errorf("%s loop: %w", who, err)
 			}
 			link.Send(ipc.Frame{Type: ipc.Bye})
 			return nil
