@@ -9,11 +9,13 @@ set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
 # Peers and masters (keepalived, frr, snmpd, snmptrapd, prometheus,
-# alertmanager), what looks at them, and a C compiler for the race detector.
+# alertmanager), what looks at them, a C compiler for the race detector, and
+# what boots a kernel that has IPVS and looks at its table.
 packages=(
 	keepalived frr snmpd snmp snmptrapd prometheus prometheus-alertmanager
 	iproute2 iputils-ping tcpdump nftables smitools groff-base jq curl procps
 	gcc libc6-dev
+	qemu-system-x86 kmod ipvsadm
 )
 
 die() {

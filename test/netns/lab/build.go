@@ -23,9 +23,16 @@ var Root = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 })
 
-// binaries is the folder with the programs of this run, built once from the
+// BinariesEnv names a folder with the programs, built already: in the machine of
+// test/vm nothing is built.
+const BinariesEnv = "LAB_BINARIES"
+
+// Programs is the folder with the programs of this run, built once from the
 // tree as it is, without the race detector.
-var binaries = sync.OnceValues(func() (string, error) {
+var Programs = sync.OnceValues(func() (string, error) {
+	if dir := os.Getenv(BinariesEnv); dir != "" {
+		return dir, nil
+	}
 	root, err := Root()
 	if err != nil {
 		return "", err
@@ -46,7 +53,7 @@ var binaries = sync.OnceValues(func() (string, error) {
 // Binary returns the path of one of our programs, built on first use.
 func Binary(t T, name string) string {
 	t.Helper()
-	dir, err := binaries()
+	dir, err := Programs()
 	if err != nil {
 		t.Fatalf("lab: %v", err)
 	}

@@ -1,0 +1,21 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package vm is the tests that need a kernel with IPVS: engine/sys/ipvs beside
+// ipvsadm, and vigild beside keepalived on the same table and the same servers.
+// They run as root in a machine of their own, which boot makes of Debian's
+// kernel package and package machine starts:
+//
+//	go test ./test/vm/...                   # boots once per package
+//	test/vm/boot -- ipvsadm -Ln             # any other command, in a shell
+//	go test -c -o t ./some/pkg && test/vm/boot -- ./t -test.v
+//
+// The last line is how any test binary is run there, for example for what this
+// machine's kernel lacks: IPVS, dummy, VLAN, VRF, IPVLAN, netem.
+//
+// Nothing imports it. It needs the programs of test/install.sh, and apt to
+// fetch the kernel once.
+//
+// It must never skip, wait for time instead of for a condition, or compare a
+// time measured inside with one measured outside: the machine is emulated.
+package vm
