@@ -39,6 +39,8 @@ func eventName(k event.Kind) string {
 		return "vigil.sync_group.state_change"
 	case event.AddressLost:
 		return "vigil.vrrp.address_lost"
+	case event.RouteLost:
+		return "vigil.vrrp.route_lost"
 	case event.InterfaceChanged:
 		return "vigil.interface.state_change"
 	case event.TrackChanged:

@@ -97,7 +97,7 @@ func (t *teller) tell(e *event.Event) {
 			}
 			t.exits[exit{e.Cause, e.Subject}] = e.Count
 		}
-	case event.KindNone, event.VRRPAdvertRejected, event.VRRPPriority, event.VRRPConflict, event.VRRPNearMiss, event.VRRPSuspicion, event.AddressLost,
+	case event.KindNone, event.VRRPAdvertRejected, event.VRRPPriority, event.VRRPConflict, event.VRRPNearMiss, event.VRRPSuspicion, event.AddressLost, event.RouteLost,
 		event.InterfaceChanged, event.TrackChanged, event.WorkerStarted, event.WorkerLost, event.LinkGap, event.PrivilegeDenied,
 		event.Stalled, event.ClockStepped, event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.IPVSApplied:
 	}

@@ -68,6 +68,8 @@ const (
 	// VRRPSuspicion is a takeover that is held for Took, because this process was
 	// late itself and an advert may still be on its way.
 	VRRPSuspicion
+	// RouteLost is a route or rule of ours that somebody else removed.
+	RouteLost
 )
 
 var kindWords = []string{
@@ -75,7 +77,7 @@ var kindWords = []string{
 	"address.added", "address.removed", "address.lost", "announce.sent", "interface.changed", "track.changed",
 	"exec.done", "notify.sent", "notify.failed", "config.loaded", "config.rejected", "worker.started", "worker.lost",
 	"link.gap", "privilege.denied", "stalled", "clock.stepped",
-	"check.outcome", "server.state", "service.quorum", "ipvs.applied", "vrrp.suspicion",
+	"check.outcome", "server.state", "service.quorum", "ipvs.applied", "vrrp.suspicion", "route.lost",
 }
 
 func (k Kind) String() string { return wordOf(kindWords, k) }

@@ -32,6 +32,9 @@ const (
 	AddressDuplicate
 	// AddressGone: somebody removed an address of ours.
 	AddressGone
+	// RouteGone and RuleGone: somebody removed a route or rule of ours.
+	RouteGone
+	RuleGone
 	// SyncGroup: a member of the sync group moved the others.
 	SyncGroup
 	// Reload: the configuration changed.
@@ -167,7 +170,7 @@ const (
 
 var reasonWords = []string{
 	"", "startup", "master_down_timer", "priority_zero", "preempt", "higher_priority", "higher_address", "tracking",
-	"interface", "address_missing", "address_duplicate", "address_gone", "sync_group", "reload", "shutdown", "resumed", "admin",
+	"interface", "address_missing", "address_duplicate", "address_gone", "route_gone", "rule_gone", "sync_group", "reload", "shutdown", "resumed", "admin",
 	"ttl", "packet_length", "packet_type", "version", "vrid", "checksum", "address_list", "advert_interval",
 	"auth_invalid_type", "auth_type_mismatch", "auth_failure", "auth_ext_missing", "auth_ext_malformed",
 	"auth_ext_unknown_key", "auth_ext_invalid_hmac", "auth_ext_stale", "auth_ext_replay", "unknown_peer",
@@ -229,7 +232,7 @@ func Transitions() []Transition {
 	add(Init, Master, Startup, Resumed)
 	add(Backup, Master, MasterDownTimer, PriorityZero, Preempt, SyncGroup, Startup, Admin)
 	add(Backup, Fault, Interface, Tracking, AddressMissing, AddressDuplicate, SyncGroup, Reload)
-	add(Master, Backup, HigherPriority, HigherAddress, SyncGroup, AddressGone, Reload, Admin)
+	add(Master, Backup, HigherPriority, HigherAddress, SyncGroup, AddressGone, RouteGone, RuleGone, Reload, Admin)
 	add(Master, Fault, Interface, Tracking, AddressMissing, AddressDuplicate, SyncGroup, Reload)
 	add(Fault, Backup, Interface, Tracking, AddressMissing, AddressDuplicate, SyncGroup, Reload)
 	for _, s := range []State{Init, Backup, Master, Fault} {

@@ -48,7 +48,7 @@ func (e *Event) ordinary() Severity {
 			return Info
 		}
 		return Warn
-	case VRRPNearMiss, VRRPSuspicion, AddressLost, LinkGap, PrivilegeDenied, Stalled, ClockStepped, NotifyFailed:
+	case VRRPNearMiss, VRRPSuspicion, AddressLost, RouteLost, LinkGap, PrivilegeDenied, Stalled, ClockStepped, NotifyFailed:
 		return Warn
 	case ConfigRejected, WorkerLost:
 		return Error

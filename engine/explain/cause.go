@@ -35,8 +35,8 @@ func Cause(e *event.Event) string {
 		return addressMissing(e)
 	case event.AddressDuplicate:
 		return addressDuplicate(e)
-	case event.AddressGone:
-		return fmt.Sprintf("Somebody else removed %s from this host; this router gave the master role up and will ask for it again.", named(ev.ObjectName, "an address of this instance"))
+	case event.AddressGone, event.RouteGone, event.RuleGone:
+		return fmt.Sprintf("Somebody else removed %s from this host; this router gave the master role up and will ask for it again.", removedThing(e))
 	case event.SyncGroup:
 		return together(e)
 	case event.Reload:
@@ -49,6 +49,23 @@ func Cause(e *event.Event) string {
 		return with("A person asked for it", e.Detail) + "."
 	default:
 		return with("The reason given is "+named(e.Reason.String(), "none"), e.Detail) + "."
+	}
+}
+
+// removed says whether a reason is that somebody else removed something of ours.
+func removed(why event.Reason) bool {
+	return why == event.AddressGone || why == event.RouteGone || why == event.RuleGone
+}
+
+// removedThing is what it was.
+func removedThing(e *event.Event) string {
+	switch name := e.Evidence.ObjectName; {
+	case e.Reason == event.AddressGone:
+		return named(name, "an address of this instance")
+	case name == "":
+		return "a " + lostWord(e.Reason) + " of this instance"
+	default:
+		return fmt.Sprintf("the %s %q", lostWord(e.Reason), name)
 	}
 }
 

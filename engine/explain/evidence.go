@@ -31,8 +31,8 @@ func (c *Case) evidence() []Fact {
 	add("this process", ownTime(e))
 	add("priority then", Arithmetic(ev))
 	switch {
-	case e.Reason == event.AddressGone && ev.ObjectName != "":
-		add("what changed", "address "+ev.ObjectName+" (removed by somebody else)")
+	case removed(e.Reason) && ev.ObjectName != "":
+		add("what changed", lostWord(e.Reason)+" "+ev.ObjectName+" (removed by somebody else)")
 	case ev.ObjectName != "":
 		add("what changed", with(object(ev.Object, ev.ObjectName), condition(ev.ObjectState)))
 	}

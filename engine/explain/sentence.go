@@ -29,6 +29,8 @@ func Sentence(e *event.Event) string {
 		return suspicionSentence(e)
 	case event.AddressAdded, event.AddressRemoved, event.AddressLost:
 		return addressSentence(e)
+	case event.RouteLost:
+		return lostSentence(e, fmt.Sprintf("%s %q", lostWord(e.Reason), e.Subject.Sub))
 	case event.AnnounceSent:
 		return step(e, fmt.Sprintf("%s announced its addresses %s: %s", name, moments[e.Reason], count(e.Count, "frame", "frames")))
 	case event.InterfaceChanged:
@@ -169,7 +171,30 @@ func addressSentence(e *event.Event) string {
 		}
 		return step(e, fmt.Sprintf("%s removed %s", name, what))
 	default:
-		return step(e, fmt.Sprintf("Somebody else removed %s of %s", named(e.Subject.Sub, "an address"), name))
+		return step(e, lostSentence(e, named(e.Subject.Sub, "an address")))
+	}
+}
+
+// lostSentence is about something that somebody else removed.
+func lostSentence(e *event.Event, what string) string {
+	if e.Subject.Kind == event.SubjectRouter {
+		return "Somebody else removed the static " + what
+	}
+	if e.Kind == event.RouteLost {
+		what = "the " + what
+	}
+	return fmt.Sprintf("Somebody else removed %s of %s", what, named(e.Subject.Name, "vigild"))
+}
+
+// lostWord is what somebody else removed.
+func lostWord(why event.Reason) string {
+	switch why { //nolint:exhaustive // the reasons of what others remove
+	case event.RouteGone:
+		return "route"
+	case event.RuleGone:
+		return "rule"
+	default:
+		return "address"
 	}
 }
 

@@ -31,6 +31,9 @@ func samples() []event.Event {
 		{Kind: event.AddressRemoved, Subject: vi1, Count: 4, Took: 2 * time.Millisecond},
 		{Kind: event.AddressRemoved, Subject: vi1, Count: 2, Reason: event.FailKernel},
 		{Kind: event.AddressLost, Subject: event.Subject{Kind: event.SubjectInstance, Name: "VI_1", Sub: "192.0.2.1"}},
+		{Kind: event.RouteLost, Reason: event.RouteGone, Subject: event.Subject{Kind: event.SubjectInstance, Name: "VI_1", Sub: "10.21.0.0/16 dev eth0"}},
+		{Kind: event.RouteLost, Reason: event.RuleGone, Subject: event.Subject{Kind: event.SubjectInstance, Name: "VI_1", Sub: "from 10.41.0.0/16 preference 201 table 100"}},
+		{Kind: event.RouteLost, Reason: event.RouteGone, Subject: event.Subject{Kind: event.SubjectRouter, Name: "static", Sub: "10.60.0.0/16 dev eth1"}},
 		{Kind: event.AnnounceSent, Subject: vi1, Reason: event.AnnounceThaw, Count: 5},
 		{Kind: event.InterfaceChanged, Subject: event.Subject{Kind: event.SubjectInterface, Name: "eth0"}, To: event.Deleted},
 		{Kind: event.TrackChanged, Subject: script, To: event.Down, Detail: "exit status 1"},
@@ -106,7 +109,7 @@ func TestDuration(t *testing.T) {
 func TestNamesKeepTheirCase(t *testing.T) {
 	kinds := []event.Kind{
 		event.VRRPState, event.VRRPAdvertRejected, event.VRRPPriority, event.VRRPConflict, event.VRRPNearMiss,
-		event.AddressAdded, event.AddressRemoved, event.AddressLost, event.AnnounceSent, event.ExecDone,
+		event.AddressAdded, event.AddressRemoved, event.AddressLost, event.RouteLost, event.AnnounceSent, event.ExecDone,
 	}
 	for _, kind := range kinds {
 		e := event.Event{Kind: kind, From: event.Backup, To: event.Master, Reason: event.MasterDownTimer}

@@ -114,9 +114,9 @@ func (c *Case) cause() string {
 	h, heard := e.Evidence.LastHeard()
 	switch {
 	case before.Kind == event.KindNone:
-	case e.Reason == event.MasterDownTimer && before.Reason == event.AddressGone && (!heard || h.At < before.At):
+	case e.Reason == event.MasterDownTimer && removed(before.Reason) && (!heard || h.At < before.At):
 		return fmt.Sprintf("This router had given the master role up %s before, because somebody removed %s; nobody else took it.",
-			Duration(e.At.Sub(before.At)), named(before.Evidence.ObjectName, "an address"))
+			Duration(e.At.Sub(before.At)), removedThing(before))
 	case e.Reason == event.Startup && e.From == event.Init && e.To == event.Backup && before.To == event.Master:
 		return "The vrrp worker was started anew, too late to go on as MASTER, and starts over by listening for a master."
 	case e.Reason == event.Startup && e.From == event.Init && e.To == event.Backup && before.To != event.Stop:
@@ -216,6 +216,8 @@ func (c *Case) lookAt() []string {
 		}
 	case event.AddressGone:
 		out = append(out, "what else manages addresses on this host (systemd-networkd, NetworkManager, a script)")
+	case event.RouteGone, event.RuleGone:
+		out = append(out, "what else manages routes and rules on this host (systemd-networkd, NetworkManager, a routing daemon, a script)")
 	case event.SyncGroup:
 		if e.Evidence.ObjectName != "" {
 			out = append(out, fmt.Sprintf("why %s went to %s", member(e), memberState(e)))

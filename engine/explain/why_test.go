@@ -159,6 +159,12 @@ func cases() map[string]Case {
 		"address_gone": plain(event.Master, event.Backup, event.AddressGone, func(e *event.Event) {
 			e.Evidence.ObjectName = "192.0.2.1"
 		}),
+		"route_gone": plain(event.Master, event.Backup, event.RouteGone, func(e *event.Event) {
+			e.Evidence.ObjectName = "10.21.0.0/16 via 10.0.0.9 dev eth0"
+		}),
+		"rule_gone": plain(event.Master, event.Backup, event.RuleGone, func(e *event.Event) {
+			e.Evidence.ObjectName = "from 10.41.0.0/16 preference 201 table 100"
+		}),
 		"sync_group": plain(event.Backup, event.Master, event.SyncGroup, tracked(event.SubjectInstance, "VI_2", event.Master)),
 		"reload":     plain(event.Master, event.Backup, event.Reload, func(e *event.Event) { e.Detail = "interface eth0 became eth1" }),
 		"deleted":    plain(event.Master, event.Deleted, event.Reload, nil),
@@ -168,6 +174,10 @@ func cases() map[string]Case {
 		"address_gone_back": {
 			Last:     change(event.Backup, event.Master, event.MasterDownTimer, nil),
 			Previous: event.Event{Kind: event.VRRPState, From: event.Master, To: event.Backup, Reason: event.AddressGone, At: at - 4e8, Evidence: event.Evidence{ObjectName: "192.0.2.1"}},
+		},
+		"route_gone_back": {
+			Last:     change(event.Backup, event.Master, event.MasterDownTimer, nil),
+			Previous: event.Event{Kind: event.VRRPState, From: event.Master, To: event.Backup, Reason: event.RouteGone, At: at - 4e8, Evidence: event.Evidence{ObjectName: "10.21.0.0/16 dev eth0"}},
 		},
 		"address_gone_long_ago": { // the twin: a master was heard since
 			Last:     change(event.Backup, event.Master, event.MasterDownTimer, silent),

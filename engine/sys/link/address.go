@@ -225,7 +225,9 @@ func (c *Addresses) Close() error { return unix.Close(c.fd) }
 type message struct {
 	kind, flags uint16
 	seq         uint32
-	body        []byte
+	// port is the socket that asked for it, 0 for none.
+	port uint32
+	body []byte
 }
 
 // eachMessage calls f with every message of a datagram.
@@ -236,7 +238,7 @@ func eachMessage(b []byte, f func(message) error) error {
 		if n < unix.SizeofNlMsghdr || n > len(b) {
 			return fmt.Errorf("netlink message of %d bytes in %d", n, len(b))
 		}
-		if err := f(message{e.Uint16(b[4:]), e.Uint16(b[6:]), e.Uint32(b[8:]), b[unix.SizeofNlMsghdr:n]}); err != nil {
+		if err := f(message{e.Uint16(b[4:]), e.Uint16(b[6:]), e.Uint32(b[8:]), e.Uint32(b[12:]), b[unix.SizeofNlMsghdr:n]}); err != nil {
 			return err
 		}
 		b = b[min((n+3)&^3, len(b)):]

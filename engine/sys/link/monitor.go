@@ -109,8 +109,10 @@ func (m *Monitor) Drain(into []Change) ([]Change, error) {
 
 // Wait blocks until there may be news and calls each, again and again, until
 // Close; it then returns os.ErrClosed. each is to call Drain.
-func (m *Monitor) Wait(each func() error) error {
-	conn, err := m.file.SyscallConn()
+func (m *Monitor) Wait(each func() error) error { return wait(m.file, &m.closed, each) }
+
+func wait(file *os.File, closed *atomic.Bool, each func() error) error {
+	conn, err := file.SyscallConn()
 	if err != nil {
 		return err
 	}
@@ -119,7 +121,7 @@ func (m *Monitor) Wait(each func() error) error {
 		eerr = each()
 		return eerr != nil
 	})
-	if m.closed.Load() {
+	if closed.Load() {
 		return os.ErrClosed
 	}
 	return errors.Join(err, eerr)
@@ -303,13 +305,18 @@ func (m *Monitor) compare() ([]Change, error) {
 
 // ask dumps one table. whole is false if it changed meanwhile.
 func (m *Monitor) ask(kind uint16, each func(message)) (whole bool, err error) {
+	return m.askFor(kind, make([]byte, unix.SizeofIfInfomsg), each) // all families, all interfaces
+}
+
+// askFor dumps the part of a table that head stands for.
+func (m *Monitor) askFor(kind uint16, head []byte, each func(message)) (whole bool, err error) {
 	m.seq++
 	e := binary.NativeEndian
-	req := e.AppendUint32(nil, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg)
+	req := e.AppendUint32(nil, uint32(unix.SizeofNlMsghdr+len(head)))
 	req = e.AppendUint16(req, kind)
 	req = e.AppendUint16(req, unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
 	req = e.AppendUint32(req, m.seq)
-	req = append(req, make([]byte, 4+unix.SizeofIfInfomsg)...) // all families, all interfaces
+	req = append(e.AppendUint32(req, 0), head...)
 	if err := unix.Sendto(m.dump, req, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return false, fmt.Errorf("ask for a dump: %w", err)
 	}

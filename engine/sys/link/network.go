@@ -4,6 +4,7 @@
 package link
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -49,7 +50,7 @@ func (n *Network) Close() error {
 // AddRoute adds a route, given as the words of a line of virtual_routes. One
 // that is there already is no error.
 func (n *Network) AddRoute(words []string, family uint8) error {
-	r, err := parseRoute(words, family, n.index)
+	r, err := parseRoute(words, family, n.Names())
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (n *Network) AddRoute(words []string, family uint8) error {
 
 // DeleteRoute removes a route. One that is gone is no error.
 func (n *Network) DeleteRoute(words []string, family uint8) error {
-	r, err := parseRoute(words, family, n.index)
+	r, err := parseRoute(words, family, n.Names())
 	if err != nil {
 		return unless(unix.ENODEV, err) // its interface is gone, and it with it
 	}
@@ -96,6 +97,68 @@ func unless(fine unix.Errno, err error) error {
 		return nil
 	}
 	return err
+}
+
+// Names finds interfaces and VRFs by asking the kernel.
+func (n *Network) Names() Names { return Names{n.index, n.vrf} }
+
+// Port is the port of the socket that changes routes and rules.
+func (n *Network) Port() (uint32, error) { return n.sockets[unix.NETLINK_ROUTE].Socket.GetPid() }
+
+// errNoVRF is the error of an interface that is none.
+var errNoVRF = errors.New("the interface is no VRF")
+
+// vrf returns the table of a VRF.
+func (n *Network) vrf(name string) (uint32, error) {
+	index, err := n.index(name)
+	if err != nil {
+		return 0, err
+	}
+	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_ACK)
+	req.Sockets = n.sockets
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	req.AddData(msg)
+	answers, err := req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
+	if err != nil {
+		return 0, fmt.Errorf("interface %s: %w", name, err)
+	}
+	for _, b := range answers {
+		if table, ok := parseVRF(b); ok {
+			return table, nil
+		}
+	}
+	return 0, errNoVRF
+}
+
+// iflaVRFTable is IFLA_VRF_TABLE.
+const iflaVRFTable = 1
+
+// parseVRF takes the table from a message about a VRF.
+func parseVRF(b []byte) (table uint32, ok bool) {
+	if len(b) < unix.SizeofIfInfomsg {
+		return 0, false
+	}
+	kind, data := "", []byte(nil)
+	eachAttr(b[unix.SizeofIfInfomsg:], func(of uint16, v []byte) {
+		if of != unix.IFLA_LINKINFO {
+			return
+		}
+		eachAttr(v, func(of uint16, v []byte) {
+			switch of {
+			case unix.IFLA_INFO_KIND:
+				kind = unix.ByteSliceToString(v)
+			case unix.IFLA_INFO_DATA:
+				data = v
+			}
+		})
+	})
+	eachAttr(data, func(of uint16, v []byte) {
+		if kind == "vrf" && of == iflaVRFTable && len(v) == 4 {
+			table, ok = binary.NativeEndian.Uint32(v), true
+		}
+	})
+	return table, ok
 }
 
 func (n *Network) index(name string) (int, error) {

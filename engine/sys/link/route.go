@@ -4,6 +4,7 @@
 package link
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -69,7 +70,7 @@ func (r *route) request(kind, flags int) *nl.NetlinkRequest {
 type routeParser struct {
 	words
 	*route
-	index   func(string) (int, error)
+	names   Names
 	metrics []*nl.RtAttr
 	locked  uint32
 	hops    []byte
@@ -80,11 +81,11 @@ type routeParser struct {
 }
 
 // parseRoute reads a line of virtual_routes.
-func parseRoute(list []string, family uint8, index func(string) (int, error)) (*route, error) {
+func parseRoute(list []string, family uint8, names Names) (*route, error) {
 	r := &route{}
 	r.Family, r.Protocol, r.Type = uint8(familyOf(family)), Protocol, unix.RTN_UNICAST
 	r.Table = unix.RT_TABLE_MAIN
-	p := &routeParser{words: words{list: list}, route: r, index: index}
+	p := &routeParser{words: words{list: list}, route: r, names: names}
 	for {
 		key, ok := p.next()
 		if !ok {
@@ -158,7 +159,7 @@ func (p *routeParser) word(key string) {
 	case "encap":
 		p.encapsulate()
 	case "vrf":
-		p.fail(key, p.value(key), "name the table of the VRF instead")
+		p.vrf(key)
 	case "src":
 		p.add(unix.RTA_PREFSRC, p.addr(key))
 	case "dev", "oif":
@@ -290,11 +291,25 @@ func (p *routeParser) device(key string) int {
 	if p.err != nil {
 		return 0
 	}
-	i, err := p.index(name)
+	i, err := p.names.Index(name)
 	if err != nil {
 		p.err = err
 	}
 	return i
+}
+
+// vrf takes the table of a VRF. compat: the word is another way to say table.
+func (p *routeParser) vrf(key string) {
+	name := p.value(key)
+	if p.err != nil {
+		return
+	}
+	table, err := p.names.VRF(name)
+	if err != nil {
+		p.err = fmt.Errorf("%s %q: %w", key, name, err)
+		return
+	}
+	p.setTable(int(table))
 }
 
 // shortest is the least time that a route is given, in milliseconds.

@@ -25,6 +25,14 @@ func indexOf(name string) (int, error) {
 	return 0, errNoInterface
 }
 
+// tableOf knows one VRF.
+func tableOf(name string) (uint32, error) {
+	if name == "blue" {
+		return 1001, nil
+	}
+	return 0, errNoVRF
+}
+
 func num(kind int, v uint32) *nl.RtAttr     { return nl.NewRtAttr(kind, nl.Uint32Attr(v)) }
 func text(kind int, s string) *nl.RtAttr    { return nl.NewRtAttr(kind, nl.ZeroTerminated(s)) }
 func octets(kind int, b ...byte) *nl.RtAttr { return nl.NewRtAttr(kind, b) }
@@ -93,6 +101,10 @@ func TestRoutes(t *testing.T) {
 		{"192.168.0.0/16 via 10.0.0.1 dev eth0", 4, want{
 			base(func(h *unix.RtMsg) { h.Dst_len = 16 }),
 			[]*nl.RtAttr{address(unix.RTA_DST, "192.168.0.0"), address(unix.RTA_GATEWAY, "10.0.0.1"), num(unix.RTA_OIF, 2)},
+		}},
+		{"10.0.0.0/8 dev eth0 vrf blue", 4, want{
+			base(func(h *unix.RtMsg) { h.Dst_len, h.Table = 8, unix.RT_TABLE_UNSPEC }),
+			[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.0"), num(unix.RTA_OIF, 2), num(unix.RTA_TABLE, 1001)},
 		}},
 		{"to blackhole 192.168.7.9", 4, want{
 			base(func(h *unix.RtMsg) { h.Dst_len, h.Type = 32, unix.RTN_BLACKHOLE }),
@@ -168,7 +180,7 @@ func TestRoutes(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.line, func(t *testing.T) {
-			got, err := parseRoute(strings.Fields(tt.line), tt.family, indexOf)
+			got, err := parseRoute(strings.Fields(tt.line), tt.family, Names{indexOf, tableOf})
 			tt.want.check(t, got, err)
 		})
 	}
@@ -196,23 +208,23 @@ func TestNames(t *testing.T) {
 	nameDirs = []string{dir}
 	defer func() { nameDirs = before }()
 	write("rt_realms", "7 green\n70000 large\n")
-	r, err := parseRoute(strings.Fields("10.0.0.0/8 table more realms green/0x14"), 4, indexOf)
+	r, err := parseRoute(strings.Fields("10.0.0.0/8 table more realms green/0x14"), 4, Names{indexOf, tableOf})
 	want{
 		base(func(h *unix.RtMsg) { h.Dst_len, h.Table = 8, unix.RT_TABLE_UNSPEC }),
 		[]*nl.RtAttr{address(unix.RTA_DST, "10.0.0.0"), num(unix.RTA_TABLE, 300), num(unix.RTA_FLOW, 7<<16|20)},
 	}.check(t, r, err)
-	if _, err := parseRoute(strings.Fields("10.0.0.0/8 realms large"), 4, indexOf); err == nil {
+	if _, err := parseRoute(strings.Fields("10.0.0.0/8 realms large"), 4, Names{indexOf, tableOf}); err == nil {
 		t.Error("a realm of 17 bits passes")
 	}
 }
 
 // TestRouteDeleted: a route is deleted by what it is, not by what it is like.
 func TestRouteDeleted(t *testing.T) {
-	r, err := parseRoute(strings.Fields("10.0.0.0/8 via 10.0.0.1 metric 5 mtu 1400 expires 6 encap ip dst 10.9.9.9"), 4, indexOf)
+	r, err := parseRoute(strings.Fields("10.0.0.0/8 via 10.0.0.1 metric 5 mtu 1400 expires 6 encap ip dst 10.9.9.9"), 4, Names{indexOf, tableOf})
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := parseRoute(strings.Fields("10.0.0.0/8 via 10.0.0.1 metric 5"), 4, indexOf)
+	plain, err := parseRoute(strings.Fields("10.0.0.0/8 via 10.0.0.1 metric 5"), 4, Names{indexOf, tableOf})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +245,7 @@ func TestRouteDeleted(t *testing.T) {
 
 func TestRouteOrder(t *testing.T) {
 	for word, flags := range map[string]int{"add": unix.NLM_F_EXCL, "append": unix.NLM_F_APPEND, "prepend": 0, "no_track": 0} {
-		if r, err := parseRoute([]string{"10.0.0.0/8", word}, 4, indexOf); err != nil || r.how != flags {
+		if r, err := parseRoute([]string{"10.0.0.0/8", word}, 4, Names{indexOf, tableOf}); err != nil || r.how != flags {
 			t.Errorf("%s: %+v, %v", word, r, err)
 		}
 	}
@@ -255,7 +267,7 @@ func TestRoutesThatAreRefused(t *testing.T) {
 		"10.0.0.0/8 encap ip ttl 256":             "not a number",
 		"10.0.0.0/8 encap":                        "a value is missing",
 		"10.0.0.0/8 ttl-propagate maybe":          "not a number",
-		"10.0.0.0/8 vrf blue":                     "name the table",
+		"10.0.0.0/8 vrf eth0":                     `vrf "eth0": the interface is no VRF`,
 		"10.0.0.0/8 10.1.0.0/16":                  "not known",
 		"10.0.0.0/8 to 10.1.0.0/16":               "a second destination",
 		"10.0.0.0/8 dev eth0 rtt soon":            "not a time",
@@ -265,7 +277,7 @@ func TestRoutesThatAreRefused(t *testing.T) {
 		"10.0.0.0/8 features ecn features magic":  "the only feature",
 		"10.0.0.0/8 realms 70000":                 "not a realm",
 	} {
-		if _, err := parseRoute(strings.Fields(line), 4, indexOf); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseRoute(strings.Fields(line), 4, Names{indexOf, tableOf}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", line, err, want)
 		}
 	}
