@@ -191,10 +191,14 @@ func (b *builder) finishVersion(d *draft) {
 		s.Version = uint8(d.version.v)
 	}
 	if s.Family == 6 && s.Version == 2 {
-		if s.Strict {
+		switch {
+		case d.native6: // compat: that word means version 3, also behind version 2.
+			b.note(d.version.pos, RuleIncompatible, "native_ipv6 makes it version 3; version 2 is ignored", "version 3")
+			s.Version = 3
+		case s.Strict:
 			b.warn(d.version.pos, RuleStrict, "version 2 has no IPv6; version 3 is used", "")
 			s.Version = 3
-		} else {
+		default:
 			b.note(d.version.pos, RuleIncompatible, "version 2 over IPv6 is in no RFC; only keepalived and vigild understand it", "version 3")
 		}
 	}

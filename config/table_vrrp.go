@@ -83,6 +83,10 @@ func readVersion(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 		b.warn(n.Pos, RuleIncompatible, "version 2 has no IPv6, and the addresses above are IPv6; it is ignored", "version 3")
 		return nil
 	}
+	if n.Arg(0) == "2" && b.inst.native6 {
+		b.warn(n.Pos, RuleIncompatible, "version 2 has no IPv6, and native_ipv6 stands above; it is ignored", "version 3")
+		return nil
+	}
 	return instInt(2, 3, func(d *draft) *opt[int64] { return &d.version })(b, k, n)
 }
 

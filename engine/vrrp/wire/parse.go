@@ -152,8 +152,8 @@ func (a *Advert) version2(p []byte, n int, want *Expect) Reject {
 	if a.AuthType != want.AuthType {
 		return Reject{event.RejectAuthTypeMismatch, int(want.AuthType), int(a.AuthType)}
 	}
-	// RFC 2338 section 5.3.6.1: the password must match.
-	if a.AuthType == AuthTypePass && a.Auth != want.Auth {
+	// RFC 2338 section 5.3.6.1: the password must match. compat: over IPv6 the type travels, and no password.
+	if a.AuthType == AuthTypePass && authLen(2, a.Family) > 0 && a.Auth != want.Auth {
 		return Reject{Reason: event.RejectAuthFailure}
 	}
 	// RFC 3768 section 7.1: the interval must be ours, else discard.

@@ -104,6 +104,13 @@ var vectors = []struct {
 		ad:   Advert{Version: 2, Family: 6, VRID: 2, Priority: 200, Interval: time.Second, List: list(6, addr6)},
 		hex:  "21 02 c8 01 00 01 1a50 fe800000000000000000000000000001",
 	},
+	{
+		name: "compat: version 2 over IPv6 says that it has a password and leaves it out",
+		from: Carrier{src6, dst6, 255},
+		want: Expect{Family: 6, Version: 2, Interval: time.Second, AuthType: AuthTypePass, Auth: [8]byte{'x'}},
+		ad:   Advert{Version: 2, Family: 6, VRID: 2, Priority: 200, Interval: time.Second, AuthType: AuthTypePass, List: list(6, addr6)},
+		hex:  "21 02 c8 01 01 01 1950 fe800000000000000000000000000001",
+	},
 }
 
 func TestVectors(t *testing.T) {
