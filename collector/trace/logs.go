@@ -66,7 +66,7 @@ func eventName(k event.Kind) string {
 	case event.ServiceQuorum:
 		return "vigil.virtual_server.quorum_change"
 	case event.KindNone, event.AddressAdded, event.AddressRemoved, event.AnnounceSent, event.ExecDone, event.NotifySent,
-		event.CheckOutcome, event.IPVSApplied:
+		event.CheckOutcome, event.ServiceBrake, event.IPVSApplied:
 	}
 	return ""
 }

@@ -99,7 +99,7 @@ func (t *teller) tell(e *event.Event) {
 		}
 	case event.KindNone, event.VRRPAdvertRejected, event.VRRPPriority, event.VRRPConflict, event.VRRPNearMiss, event.VRRPSuspicion, event.AddressLost, event.RouteLost,
 		event.InterfaceChanged, event.TrackChanged, event.WorkerStarted, event.WorkerLost, event.LinkGap, event.PrivilegeDenied,
-		event.Stalled, event.ClockStepped, event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.IPVSApplied:
+		event.Stalled, event.ClockStepped, event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.ServiceBrake, event.IPVSApplied:
 	}
 }
 

@@ -59,7 +59,8 @@ type Event struct {
 	Detail string `json:"detail,omitempty"`
 	// Snapshot marks a restatement of the current state, not a change.
 	Snapshot bool `json:"snapshot,omitempty"`
-	// Evidence explains vrrp.state, vrrp.conflict and vrrp.advert_rejected.
+	// Evidence explains vrrp.state, vrrp.conflict, vrrp.advert_rejected,
+	// check.outcome, server.state and service.quorum.
 	Evidence Evidence `json:"evidence,omitzero"`
 }
 

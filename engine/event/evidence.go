@@ -75,6 +75,8 @@ type Evidence struct {
 	// Want and Got are what was expected and what came (refused adverts).
 	Want string `json:"want,omitempty"`
 	Got  string `json:"got,omitempty"`
+	// Check is what was known of a health check.
+	Check CheckEvidence `json:"check,omitzero"`
 }
 
 // LastHeard returns the newest advert; ok is false if none was heard.

@@ -60,16 +60,29 @@ const (
 	Stalled
 	// ClockStepped is a jump of the wall clock.
 	ClockStepped
-	// CheckOutcome, ServerState, ServiceQuorum and IPVSApplied belong to health checking.
+	// CheckOutcome is the outcome of one attempt of a health check that is worth
+	// telling: From and To are the verdicts of the check before and after it, the
+	// Subject is the real server, Reason how it failed (or Recovered, Slow,
+	// Sampled), Took how long it took.
 	CheckOutcome
+	// ServerState is a real server, or sorry server, that went UP, DOWN or
+	// DISABLED (ha_suspend: its checks rest, and it stays in the pool as it was).
 	ServerState
+	// ServiceQuorum is a virtual server that gained (UP) or lost (DOWN) its quorum.
 	ServiceQuorum
+	// IPVSApplied is the end of one batch of operations on the kernel's table:
+	// Count of them, Took in all. The Subject is the virtual server, or ipvs
+	// if the batch is of several.
 	IPVSApplied
 	// VRRPSuspicion is a takeover that is held for Took, because this process was
 	// late itself and an advert may still be on its way.
 	VRRPSuspicion
 	// RouteLost is a route or rule of ours that somebody else removed.
 	RouteLost
+	// ServiceBrake is a virtual server whose failed servers are held in the pool
+	// (To = Up, Count of them) because too many failed at once, or no more (To =
+	// Down).
+	ServiceBrake
 )
 
 var kindWords = []string{
@@ -78,6 +91,7 @@ var kindWords = []string{
 	"exec.done", "notify.sent", "notify.failed", "config.loaded", "config.rejected", "worker.started", "worker.lost",
 	"link.gap", "privilege.denied", "stalled", "clock.stepped",
 	"check.outcome", "server.state", "service.quorum", "ipvs.applied", "vrrp.suspicion", "route.lost",
+	"service.brake",
 }
 
 func (k Kind) String() string { return wordOf(kindWords, k) }

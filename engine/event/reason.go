@@ -166,7 +166,84 @@ const (
 	AnnounceSource
 	// AnnounceRestore: an address that somebody else had removed.
 	AnnounceRestore
+
+	// The reasons from here to checkEnd say, with FailProtocol, how a health check
+	// failed (CheckFailures).
+
+	// FailResolve: the name of the target could not be resolved.
+	FailResolve
+	// FailConnectRefused: the server refused the connection.
+	FailConnectRefused
+	// FailConnectTimeout: no answer to the connection in time.
+	FailConnectTimeout
+	// FailConnectUnreachable: host or network cannot be reached.
+	FailConnectUnreachable
+	// FailTLSHandshake: the TLS handshake failed.
+	FailTLSHandshake
+	// FailTLSCertificate: the certificate was not accepted.
+	FailTLSCertificate
+	// FailReadTimeout: connected, and no answer in time.
+	FailReadTimeout
+	// FailConnectionClosed: the server closed or reset the connection too early.
+	FailConnectionClosed
+	// FailHTTPStatus: a status code that is not accepted.
+	FailHTTPStatus
+	// FailDigest: the body has another digest.
+	FailDigest
+	// FailBody: the body, or reply, does not match.
+	FailBody
+	// FailDNSRcode: the DNS answer carries an error.
+	FailDNSRcode
+	// FailSMTPReply: an SMTP reply code that is not the expected one.
+	FailSMTPReply
+	// FailScriptExit: the script said no, or was ended by a signal of others.
+	FailScriptExit
+	// FailScriptTimeout: the script was ended because it took too long.
+	FailScriptTimeout
+	// FailLocalResource: this host lacked a descriptor, port, memory or program.
+	FailLocalResource
+	// FailReplyTooLong: the reply is longer than allowed.
+	FailReplyTooLong
+	// FailFileWeight: the value of the file means no.
+	FailFileWeight
+	// FailBFDDown: the BFD session is not up.
+	FailBFDDown
+	checkEnd
+
+	// Reasons of server.state, service.quorum, service.brake and ipvs.applied.
+
+	// Recovered: the checks pass again.
+	Recovered
+	// ServerUp: a server came up (service.quorum).
+	ServerUp
+	// ServerDown: a server went down (service.quorum).
+	ServerDown
+	// WeightChanged: the weight of a server changed.
+	WeightChanged
+	// Drift: somebody else changed the kernel's table, and it was mended.
+	Drift
+	// SorryServer: the quorum was lost and the sorry server stands in, or it was
+	// gained and the sorry server goes.
+	SorryServer
+	// HASuspend: the address of the virtual server went from, or came to, this host.
+	HASuspend
+	// Brake: more servers fail than may be removed at once.
+	Brake
+	// SyncDaemon: the instance that the sync daemon follows changed.
+	SyncDaemon
+	// Initial: how it stood at the start.
+	Initial
+
+	// Why a check.outcome that changes nothing is told.
+
+	// Slow: it took longer than half of its timeout.
+	Slow
+	// Sampled: one of many, by chance.
+	Sampled
 )
+
+// firstCheck is the first of the reasons that belong to health checks alone.
+const firstCheck = FailResolve
 
 var reasonWords = []string{
 	"", "startup", "master_down_timer", "priority_zero", "preempt", "higher_priority", "higher_address", "tracking",
@@ -182,6 +259,11 @@ var reasonWords = []string{
 	"neighbor_up", "neighbor_down", "neighbor_admin_down",
 	"two_masters", "address_claimed", "two_owners",
 	"source", "restored",
+	"resolve", "connect_refused", "connect_timeout", "connect_unreachable", "tls_handshake", "tls_certificate",
+	"read_timeout", "connection_closed", "http_status", "digest_mismatch", "body_mismatch", "dns_rcode", "smtp_reply",
+	"script_exit", "script_timeout", "local_resource", "reply_too_long", "file_weight", "bfd_down", "",
+	"recovered", "server_up", "server_down", "weight", "drift", "sorry_server", "ha_suspend", "brake", "sync_daemon", "initial",
+	"slow", "sampled",
 }
 
 func (r Reason) String() string { return wordOf(reasonWords, r) }
@@ -195,7 +277,42 @@ func (r *Reason) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-func (r Reason) isFailure() bool { return r > rejectEnd && r < failureEnd }
+func (r Reason) isFailure() bool {
+	return r > rejectEnd && r < failureEnd || r >= firstCheck && r < checkEnd
+}
+
+// CheckFailures is the closed list of how a health check can fail.
+func CheckFailures() []Reason {
+	out := []Reason{FailProtocol}
+	for r := firstCheck; r < checkEnd; r++ {
+		out = append(out, r)
+	}
+	return out
+}
+
+// CheckFailureCount is the number of CheckFailures.
+const CheckFailureCount = int(checkEnd-firstCheck) + 1
+
+// CheckFailureIndex returns the place of a reason in CheckFailures; ok is false
+// for other reasons.
+func (r Reason) CheckFailureIndex() (i int, ok bool) {
+	if r == FailProtocol {
+		return 0, true
+	}
+	if r < firstCheck || r >= checkEnd {
+		return 0, false
+	}
+	return int(r-firstCheck) + 1, true
+}
+
+// CheckFailureAt is the inverse of CheckFailureIndex; i is 0 to
+// CheckFailureCount-1.
+func CheckFailureAt(i int) Reason {
+	if i == 0 {
+		return FailProtocol
+	}
+	return firstCheck + Reason(i-1)
+}
 
 // RejectCount is the number of reasons for refusing an advert.
 const RejectCount = int(rejectEnd - RejectTTL)

@@ -23,6 +23,8 @@ type Row struct {
 	File      *FileRow      `json:"file,omitempty"`
 	Process   *ProcessRow   `json:"process,omitempty"`
 	BFD       *BFDRow       `json:"bfd,omitempty"`
+	Service   *ServiceRow   `json:"service,omitempty"`
+	Server    *ServerRow    `json:"server,omitempty"`
 }
 
 // GlobalRow is the global settings that exits show.

@@ -42,9 +42,9 @@ func (e *Event) ordinary() Severity {
 			return Warn
 		}
 		return Info
-	case VRRPConflict, InterfaceChanged, TrackChanged, ServerState, ServiceQuorum:
-		// A conflict that goes on has To other than Down; of all others Down is the bad news.
-		if (e.To == Down) == (e.Kind == VRRPConflict) {
+	case VRRPConflict, ServiceBrake, InterfaceChanged, TrackChanged, ServerState, ServiceQuorum:
+		// A conflict or brake that goes on has To other than Down; of all others Down is the bad news.
+		if (e.To == Down) == (e.Kind == VRRPConflict || e.Kind == ServiceBrake) {
 			return Info
 		}
 		return Warn

@@ -19,9 +19,11 @@ const (
 	Up
 	Down
 	Unknown
+	// Disabled is a real server whose checks rest (ha_suspend).
+	Disabled
 )
 
-var stateWords = []string{"", "INIT", "BACKUP", "MASTER", "FAULT", "STOP", "DELETED", "UP", "DOWN", "UNKNOWN"}
+var stateWords = []string{"", "INIT", "BACKUP", "MASTER", "FAULT", "STOP", "DELETED", "UP", "DOWN", "UNKNOWN", "DISABLED"}
 
 func (s State) String() string { return wordOf(stateWords, s) }
 

@@ -112,7 +112,7 @@ func (l *Ledger) Apply(e *event.Event) {
 		l.head.Stall = *e
 	case event.ClockStepped:
 		// The tally counts them; the event is for the log.
-	case event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.IPVSApplied:
+	case event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.ServiceBrake, event.IPVSApplied:
 		// The folds of health checking live beside its views.
 	case event.KindNone:
 		l.head.Unexpected++
