@@ -1,0 +1,185 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package health
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// Input is one thing that can happen to a Pool: a closed set.
+//
+//sumtype:decl
+type Input interface{ input() }
+
+// CheckID names a check. IDs are dense, so that shells keep arrays; that of a
+// removed check may be given to a new one.
+type CheckID uint32
+
+// Tick says that time has come to the Pool's Deadline (or that it may have).
+type Tick struct{}
+
+// Configure puts settings into force, at the start and at each reload. What
+// did not change goes on undisturbed.
+type Configure struct {
+	Settings *Settings
+	// Cause is the config.loaded event.
+	Cause event.Ref
+	// Entropy spreads the checks in time.
+	Entropy uint64
+	// Resume says how it stood when the last worker was lost; only the first
+	// Configure looks at it.
+	Resume []Resume
+}
+
+// Resume is the last known state of one server.
+type Resume struct {
+	// Server is its subject.
+	Server event.Subject
+	// State is UP or DOWN; DISABLED means nothing.
+	State event.State
+	// Weight is the weight in force if HasWeight.
+	Weight    int32
+	HasWeight bool
+	Since     event.Instant
+}
+
+// Outcome ends one Probe: exactly one comes for each, unless a Forget came
+// between. It is passed by pointer and may be reused after Step; a passing one
+// that changes nothing allocates nothing.
+type Outcome struct {
+	Check CheckID
+	// Serial is that of the Probe.
+	Serial uint32
+	Pass   bool
+	// Weight is the weight of the server, if HasWeight and the check is Dynamic.
+	// A pass without it resets the weight to the configured one.
+	HasWeight bool
+	Weight    int32
+	// Reason is one of event.CheckFailures unless Pass.
+	Reason event.Reason
+	// Phase is the one that failed.
+	Phase event.Phase
+	// Status is the HTTP status, exit status, response code.
+	Status int32
+	// Phases is how long each timed phase took, 0 for one that was not run; Total
+	// is how long it all took. It ended at the time of the Step, or at At if that
+	// is not 0.
+	Phases [event.PhaseCount]time.Duration
+	Total  time.Duration
+	At     event.Instant
+	// Expiry is when the first certificate of the chain expires, in seconds since
+	// the Unix epoch; 0 if there is none.
+	Expiry int64
+	// Target is where it went, if that is not the Target of the settings.
+	Target netip.AddrPort
+	Detail string
+	// Cause is the exec.done of a script.
+	Cause event.Ref
+}
+
+// Outcomes is several of them in order: what they change is programmed in one
+// batch. It is passed by pointer.
+type Outcomes struct{ List []Outcome }
+
+// Value is what a tracked file says. Known is false for a file without a
+// valid value: its checks are then as they would be for 0 (compat).
+type Value struct {
+	Object string
+	Value  int64
+	Known  bool
+	Cause  event.Ref
+}
+
+// Session is the state of a BFD session.
+type Session struct {
+	Object string
+	Up     bool
+	Cause  event.Ref
+}
+
+// Kernel is the kernel's whole table as it was read, in answer to ReadKernel or
+// at any time. It is passed by pointer.
+type Kernel struct {
+	// Available is false if the kernel has no IPVS: nothing is programmed then,
+	// and asked again every minute.
+	Available bool
+	Table     Table
+	// After is the Batch of the last Program that was done before the table was
+	// read, 0 for none: a table that is older than what was asked for is not judged.
+	After uint64
+	// Reason is why the table could not be read, none if it was.
+	Reason event.Reason
+	Detail string
+}
+
+// Applied ends one Program: exactly one comes for each, in their order. It is
+// passed by pointer.
+type Applied struct {
+	Batch uint64
+	// Count is how many operations succeeded.
+	Count      int
+	Start, End event.Instant
+	Failed     []Failed
+}
+
+// Failed is an operation that the kernel refused.
+type Failed struct {
+	Op Op
+	// Detail is the kernel's error.
+	Detail string
+}
+
+// Addresses is every address that is on this host, after any change of them
+// and before the first Configure (ha_suspend). It is passed by pointer.
+type Addresses struct {
+	Present []netip.Addr
+	Cause   event.Ref
+}
+
+// Master is the state of a vrrp_instance (lvs_sync_daemon). Any but MASTER
+// means the backup daemon.
+type Master struct {
+	Instance string
+	State    event.State
+	Cause    event.Ref
+}
+
+// SyncDone ends one Sync. It is passed by pointer.
+type SyncDone struct {
+	// Master and Backup say which daemons run now.
+	Master, Backup bool
+	// Reason is none, or FailKernel.
+	Reason     event.Reason
+	Detail     string
+	Start, End event.Instant
+}
+
+// SetWeight overrides the weight of a server for as long as the worker runs, or
+// until Clear: what SNMP and people ask for. 0 drains.
+type SetWeight struct {
+	Server event.Subject
+	Weight int32
+	Clear  bool
+	Cause  event.Ref
+}
+
+// Stop ends everything: services go, and what has omega goes DOWN first.
+type Stop struct{}
+
+func (Tick) input()       {}
+func (*Configure) input() {}
+func (*Outcome) input()   {}
+func (*Outcomes) input()  {}
+func (Value) input()      {}
+func (Session) input()    {}
+func (*Kernel) input()    {}
+func (*Applied) input()   {}
+func (*Addresses) input() {}
+func (Master) input()     {}
+func (*SyncDone) input()  {}
+func (SetWeight) input()  {}
+func (Stop) input()       {}
