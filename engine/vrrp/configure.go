@@ -174,6 +174,7 @@ func (r *Router) install(s *Settings) {
 		r.connect(in)
 	}
 	r.index()
+	r.indexLines(s)
 	for _, in := range r.instances {
 		r.chooseSource(in)
 		in.fault = in.faultOf()

@@ -92,8 +92,13 @@
 //	MASTER group   a member is FAULT       FAULT, priority 0 once                    compat            sync-group-failover
 //	MASTER gone    -                       priority 0, BACKUP for Skew_Time          compat            address-gone
 //	MASTER gone    while ours are changed  the same, when they are done              compat            address-gone-slow
+//	MASTER gone    a route or rule         the same                                  compat            route-gone
+//	MASTER gone    a route, while changing the same, when that is done               compat            route-gone-slow
+//	MASTER gone    what has no_track       no effect                                 compat            route-gone-no-track
 //	MASTER gone    to be restored          added and announced again                 compat            address-restore
+//	MASTER gone    routes to be restored   added again                               compat            route-restore
 //	MASTER gone    to be told              told                                      compat            address-alert
+//	MASTER gone    a route, to be told     told                                      compat            route-alert
 //	MASTER stop    -                       priority 0, addresses go, STOP            RFC9568§6.4.3     stop-order
 //	MASTER reload  the same                an advert, no announcement                compat            reload-nothing
 //	MASTER reload  addresses               only the difference                       compat            reload-addresses

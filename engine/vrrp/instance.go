@@ -183,7 +183,7 @@ func (r *Router) become(in *instance, to event.State, c cause) because {
 	in.rejects.clear()
 	in.due = [dueCount]event.Instant{}
 	in.election, in.crowd, in.rival, in.claim = election{}, crowd{}, rival{}, claim{}
-	in.torn.list = nil
+	in.torn.list, in.torn.lines = nil, nil
 	in.counted(from, to)
 	if from == event.Master || to == event.Master {
 		r.stakes++

@@ -5,7 +5,6 @@ package vrrp
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -26,18 +25,6 @@ type iface struct {
 	users []*instance
 	timer timer
 	last  event.Event
-}
-
-// owner is whose a virtual address is; untracked is its no_track.
-type owner struct {
-	in        *instance
-	untracked bool
-}
-
-// ownerKey names a virtual address on an interface.
-type ownerKey struct {
-	ifindex int
-	addr    netip.Addr
 }
 
 // iface returns the interface of a name, and remembers it.
@@ -81,7 +68,7 @@ func (r *Router) link(x Link) {
 
 // reindex follows an interface that has another index, or none.
 func (r *Router) reindex(i *iface) {
-	if len(i.users) == 0 {
+	if len(i.users) == 0 && !r.static(i) {
 		return
 	}
 	r.index()
@@ -145,6 +132,7 @@ func (r *Router) linkChanged(i *iface) {
 	r.timers.remove(&i.timer)
 	from := i.state()
 	i.up = i.raw
+	r.revive(i)
 	if len(i.users) == 0 {
 		return
 	}
@@ -200,93 +188,6 @@ func (r *Router) address(x IfAddr) {
 	}
 	if !x.Present {
 		r.lost(x)
-	}
-}
-
-// lost asks whether an address that vanished was taken from us. compat: a
-// MASTER that loses one gives up and wins it back in a short election.
-func (r *Router) lost(x IfAddr) {
-	o := r.owners[ownerKey{x.IfIndex, x.Prefix.Addr()}]
-	in := o.in
-	if in == nil || o.untracked || in.state != event.Master || r.stopping {
-		return
-	}
-	if in.pending > 0 {
-		// It may be a removal of our own that is under way.
-		in.torn.unsure = append(in.torn.unsure, x)
-		return
-	}
-	subject := in.subject
-	subject.Sub = x.Prefix.Addr().String()
-	by := r.emit(event.Event{
-		Kind: event.AddressLost, Subject: subject, Count: 1, Detail: x.Prefix.String(), Priority: in.priority,
-	})
-	switch r.settings.AddressRemoved {
-	case GiveUp:
-		f := fault{name: subject.Sub, state: event.Down}
-		r.step(in, stimulus{kind: onGone, at: r.now, why: event.AddressGone, by: by, fault: f})
-	case Restore:
-		in.torn.list = append(in.torn.list, x.Prefix)
-		in.torn.by = by
-		if in.due[dueRestore] == 0 {
-			in.due[dueRestore] = max(r.now, in.torn.last.Add(restorePause))
-			r.arm(in)
-		}
-	case Alert:
-	}
-}
-
-// torn is what others have taken of a master's addresses.
-type torn struct {
-	// list is to be restored, because of by; last is when that was done before.
-	list []netip.Prefix
-	by   because
-	last event.Instant
-	// unsure are removals seen while changes of our own were under way.
-	unsure []IfAddr
-}
-
-// restorePause is the least time between two restorations of one instance:
-// whoever removes addresses for ever is not fought any faster.
-const restorePause = time.Second
-
-// restore adds what others have removed, and tells the neighbours.
-func (r *Router) restore(in *instance) {
-	t := &in.torn
-	in.due[dueRestore], t.last = 0, r.now
-	var only []Address
-	for _, a := range slices.Concat(in.set.Addresses, in.set.Excluded) {
-		if slices.Contains(t.list, a.Prefix) {
-			only = append(only, a)
-		}
-	}
-	t.list = nil
-	if len(only) == 0 || in.state != event.Master {
-		return
-	}
-	in.tally.Restored += uint64(len(only))
-	a := Action{
-		Kind: Own, ID: in.id, Reason: event.AnnounceRestore, Cause: t.by.cause, Root: t.by.root, Part: true, Only: only,
-		Repeat: in.set.GarpRepeat,
-	}
-	r.act(a)
-	if a.Kind = Announce; a.Repeat > 0 {
-		r.act(a)
-	}
-}
-
-// missed looks again at removals that came while our own were under way.
-func (r *Router) missed(in *instance) {
-	if in == nil || in.pending > 0 || len(in.torn.unsure) == 0 {
-		return
-	}
-	list := in.torn.unsure
-	in.torn.unsure = nil
-	for _, x := range list {
-		i := r.byIndex[x.IfIndex]
-		if i != nil && !slices.ContainsFunc(i.addrs, func(y IfAddr) bool { return y.Prefix == x.Prefix }) {
-			r.lost(x)
-		}
 	}
 }
 
@@ -465,42 +366,4 @@ func (r *Router) review(in *instance, why event.Reason, by because) {
 		return
 	}
 	r.step(in, x)
-}
-
-// index rebuilds the tables that find instances by what packets and addresses say.
-func (r *Router) index() {
-	clear(r.lookup)
-	clear(r.owners)
-	for _, in := range r.instances {
-		ifindex := 0
-		if in.ifc != nil {
-			if in.ifc.index == 0 {
-				continue
-			}
-			ifindex = in.ifc.index
-		}
-		hears := ifindex
-		if i := in.hears(); i != nil {
-			hears = i.index
-		}
-		key := lookupKey{hears, in.set.Family, in.set.VRID}
-		r.lookup[key] = append(r.lookup[key], in)
-		for _, list := range [][]Address{in.set.Addresses, in.set.Excluded} {
-			for k := range list {
-				r.own(in, &list[k], ifindex)
-			}
-		}
-	}
-	r.watches++
-	r.stakes++
-}
-
-// own notes whose a virtual address is.
-func (r *Router) own(in *instance, a *Address, ifindex int) {
-	if a.Interface != "" {
-		ifindex = r.iface(a.Interface).index
-	}
-	if ifindex != 0 {
-		r.owners[ownerKey{ifindex, a.Prefix.Addr()}] = owner{in, a.NoTrack}
-	}
 }

@@ -45,6 +45,10 @@ type Router struct {
 	byIndex   map[int]*iface
 	// owners finds who has a virtual address on an interface.
 	owners map[ownerKey]owner
+	// fixed finds static addresses, lines who has a route or rule; nil is for the static ones.
+	fixed   map[ownerKey]owner
+	lines   map[lineKey][]*instance
+	statics statics
 
 	timers  timers
 	watches uint64 // counts changes of what must be listened to
@@ -59,7 +63,7 @@ type Router struct {
 // New returns a Router that is waiting for its first Configure. epoch goes into
 // the Ref of every event, and is drawn at random when the process starts.
 func New(epoch uint64) *Router {
-	return &Router{
+	r := &Router{
 		epoch:   epoch,
 		byID:    map[int]*instance{},
 		lookup:  map[lookupKey][]*instance{},
@@ -67,7 +71,11 @@ func New(epoch uint64) *Router {
 		ifaces:  map[string]*iface{},
 		byIndex: map[int]*iface{},
 		owners:  map[ownerKey]owner{},
+		fixed:   map[ownerKey]owner{},
+		lines:   map[lineKey][]*instance{},
 	}
+	r.statics.timer.owner = &r.statics
+	return r
 }
 
 // Step gives the Router one input at the time now and appends to out what is
@@ -91,6 +99,8 @@ func (r *Router) Step(now event.Instant, in Input, out *Output) {
 		r.link(in)
 	case IfAddr:
 		r.address(in)
+	case Entry:
+		r.entry(in)
 	case *Claim:
 		r.claimed(in)
 	case ScriptResult:

@@ -28,6 +28,8 @@ var commands = map[string]func(p *player, words []string) error{
 	"clock":   (*player).clock,
 	"link":    (*player).link,
 	"addr":    (*player).addr,
+	"route":   lineCommand(false),
+	"rule":    lineCommand(true),
 	"refuse":  (*player).refuse,
 	"netlink": (*player).netlink,
 	"script":  (*player).script,
@@ -330,6 +332,13 @@ func (p *player) show(w []string) error {
 	case "owners":
 		for _, n := range p.world.nodes {
 			p.world.log.line(n, "= %s", p.world.owners(n))
+		}
+		return nil
+	case "lines":
+		for _, n := range p.world.nodes {
+			for _, l := range n.kernel.lines {
+				p.world.log.line(n, "= %s", l.text)
+			}
 		}
 		return nil
 	case "tally", "router", "snapshot":

@@ -29,6 +29,7 @@
 //	script chk rise=2 fall=2 [init_fail]                        tracked objects
 //	file f [weight=2] / process p quorum=1 [max=2] [gain=1s] [loss=1s]
 //	address_removed restore|alert                               the policy; trust_self
+//	static 10.9.0.1/24%eth1 / static_routes 10.8.0.0/16%eth1 / static_rules 10.7.0.0/16
 //	trace                                                       show adverts and actions too
 //
 // The keys of an instance are those of keepalived, shortened: see options.go.
@@ -45,6 +46,7 @@
 //	clock a 1h                   the wall clock steps
 //	link a eth0 up|down|gone     a link changes
 //	addr a eth0 add|del PREFIX   somebody else changes an address
+//	route a add|del NET[%IF]     somebody else changes a route; rule a add|del SOURCE a rule
 //	refuse a ADDRESS             the kernel refuses an address from now on
 //	netlink a 20ms               how long the kernel takes for a batch
 //	script a chk ok|fail [2]     results of a script; file a f 3; process a p 2; bfd a s up
@@ -55,5 +57,5 @@
 //	set [INSTANCE] x:key=value   change settings; set -INSTANCE removes one
 //	reload a                     SIGHUP
 //	inject b src=10.0.0.9 prio=200 ttl=254 …   an advert from nobody; see inject.go
-//	show owners|tally a|router a|snapshot a    print the present
+//	show owners|lines|tally a|router a|snapshot a    print the present
 package sim

@@ -18,6 +18,8 @@ type kernel struct {
 	names   []string // in order
 	lastIf  int
 	refused map[netip.Addr]bool
+	// lines are its routes and rules, in the order in which they were added.
+	lines []line
 	// latency is how long a batch of addresses takes.
 	latency time.Duration
 }
@@ -78,7 +80,9 @@ func (n *Node) setLink(name, to string) error {
 		if l == nil {
 			l = n.kernel.add(name, homeAddresses(n.number, name)...)
 		}
-		l.up = to == "up"
+		if l.up = to == "up"; !l.up {
+			n.kernel.forget(name)
+		}
 		n.tell(l.input())
 		for _, a := range l.addrs {
 			n.tell(vrrp.IfAddr{IfIndex: l.index, Prefix: a, Present: true})
@@ -88,6 +92,7 @@ func (n *Node) setLink(name, to string) error {
 			return fmt.Errorf("%s has no %s", n.name, name)
 		}
 		delete(n.kernel.links, name)
+		n.kernel.forget(name)
 		n.kernel.names = slices.DeleteFunc(n.kernel.names, func(s string) bool { return s == name })
 		n.tell(vrrp.Link{IfIndex: l.index, Name: name})
 	default:

@@ -129,13 +129,15 @@ func (n *Node) send(a *vrrp.Action) {
 func (n *Node) enqueue(a vrrp.Action) {
 	list := a.Only
 	home := ""
+	all := n.router.Settings()
+	var set *vrrp.InstanceSettings
 	if v, ok := n.router.View(a.ID); ok {
-		home = v.Settings.Interface
+		set, home = v.Settings, v.Settings.Interface
 		if !a.Part {
 			list = slices.Concat(v.Settings.Addresses, v.Settings.Excluded)
 		}
-	} else if s := n.router.Settings(); a.ID == 0 && !a.Part && s != nil {
-		list, home = s.StaticAddresses, "eth0"
+	} else if home = "eth0"; a.ID == 0 && !a.Part && all != nil {
+		list = all.StaticAddresses
 	}
 	begin := max(n.w.now, n.busy[a.ID])
 	end := begin
@@ -151,6 +153,9 @@ func (n *Node) enqueue(a vrrp.Action) {
 		d := vrrp.Done{ID: a.ID, Kind: a.Kind, Why: a.Reason, Cause: a.Cause, Root: a.Root, Start: begin, End: end}
 		for i := range list {
 			n.apply(&a, &list[i], home, &d)
+		}
+		if a.Kind != vrrp.Announce {
+			n.lines(&a, set, all, &d)
 		}
 		n.tell(&d)
 	})

@@ -72,6 +72,8 @@ var fields = map[string]func(s *vrrp.InstanceSettings, v string) error{
 	"state":    func(s *vrrp.InstanceSettings, v string) error { return s.State.UnmarshalText([]byte(v)) },
 	"vip":      list(func(s *vrrp.InstanceSettings, a []vrrp.Address) { s.Addresses = a }),
 	"excluded": list(func(s *vrrp.InstanceSettings, a []vrrp.Address) { s.Excluded = a }),
+	"routes":   func(s *vrrp.InstanceSettings, v string) error { s.Routes = routes(v); return nil },
+	"rules":    func(s *vrrp.InstanceSettings, v string) error { s.Rules = rules(v); return nil },
 	"track":    tracks,
 	"auth": func(s *vrrp.InstanceSettings, v string) error {
 		s.Auth = vrrp.AuthPass

@@ -63,6 +63,10 @@ func (p *plan) setup(words []string) (known bool, err error) {
 			d.Up, err = time.ParseDuration(words[3])
 		}
 		p.objects.LinkDelays = append(p.objects.LinkDelays, d)
+	case "static_routes":
+		p.objects.StaticRoutes = routes(words[1])
+	case "static_rules":
+		p.objects.StaticRules = rules(words[1])
 	case "static":
 		var s vrrp.InstanceSettings
 		err = list(func(_ *vrrp.InstanceSettings, a []vrrp.Address) { p.objects.StaticAddresses = a })(&s, words[1])
@@ -241,11 +245,20 @@ func (p *plan) links() []string {
 		if err != nil {
 			return out
 		}
+		for _, a := range s.StaticAddresses {
+			add(a.Interface)
+		}
+		for _, x := range s.StaticRoutes {
+			add(strings.Join(x.Interfaces, ""))
+		}
 		for i := range s.Instances {
 			in := &s.Instances[i]
 			add(in.Interface)
 			for _, a := range slices.Concat(in.Addresses, in.Excluded) {
 				add(a.Interface)
+			}
+			for _, x := range in.Routes {
+				add(strings.Join(x.Interfaces, ""))
 			}
 			for _, t := range in.Tracks {
 				if t.Kind == event.SubjectInterface {

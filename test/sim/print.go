@@ -53,6 +53,12 @@ func (l *log) action(n *Node, a *vrrp.Action) {
 		for i := range a.Only {
 			b.WriteString(" " + a.Only[i].Prefix.Addr().String())
 		}
+		for _, r := range a.OnlyRoutes {
+			fmt.Fprintf(&b, " %q", strings.Join(r.Words, " "))
+		}
+		for _, r := range a.OnlyRules {
+			fmt.Fprintf(&b, " %q", strings.Join(r.Words, " "))
+		}
 	}
 	l.line(n, "%s", b.String())
 }
