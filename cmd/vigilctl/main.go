@@ -63,6 +63,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return exitOK // ended by the user
 	}
+	if status, ok := statusOf(err); ok {
+		return status
+	}
 	fmt.Fprintf(a.errs, "vigilctl: %s\n", clean(err.Error()))
 	var problem *api.Problem
 	var unreachable *api.Unreachable
@@ -90,7 +93,8 @@ func (a *app) root() *cobra.Command {
 		Use:   "vigilctl",
 		Short: "Ask a running vigild what is true, what happened, and why",
 		Long: "vigilctl asks a running vigild, over its control socket, what is true now, what\n" +
-			"happened, and why. It changes nothing.",
+			"happened, and why; and it checks, prints and explains configurations. It changes\n" +
+			"nothing.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// Whatever goes wrong before this is a mistake in the command line.
@@ -102,7 +106,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.errs)
 	root.PersistentFlags().StringVar(&a.socket, "socket", socket, "control socket of vigild (environment: VIGIL_SOCKET)")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON instead of text")
-	root.AddCommand(a.statusCommand(), a.whyCommand(), a.eventsCommand(), a.versionCommand())
+	root.AddCommand(a.statusCommand(), a.whyCommand(), a.eventsCommand(), a.configCommand(), a.versionCommand())
 	return root
 }
 

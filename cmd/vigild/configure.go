@@ -4,12 +4,11 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strings"
@@ -44,39 +43,15 @@ type shared struct {
 
 // language is how the configuration's text is to be read.
 func language(o *cmdline.Options) syntax.Options {
-	dir, err := os.Getwd()
-	if err != nil {
-		dir = "/"
-	}
-	l := syntax.Options{FS: syntax.Disk{}, Dir: dir, ConfigID: configID(o), Environ: os.LookupEnv, Random: random}
+	l := syntax.Here(o.ConfigID, random)
 	if o.AllConfig {
 		l.Check = syntax.CheckAll
 	}
 	return l
 }
 
-// configID is -i, else the node name up to its first dot (compat).
-func configID(o *cmdline.Options) string {
-	if o.ConfigID != "" {
-		return o.ConfigID
-	}
-	name, err := os.Hostname()
-	if err != nil {
-		return ""
-	}
-	for i := range len(name) {
-		if name[i] == '.' {
-			return name[:i]
-		}
-	}
-	return name
-}
-
-func random(lo, hi uint32) uint32 {
-	var b [8]byte
-	rand.Read(b[:]) // never fails, says crypto/rand
-	return lo + uint32(binary.NativeEndian.Uint64(b[:])%(uint64(hi)-uint64(lo)+1))
-}
+// random draws from lo to hi, both included.
+func random(lo, hi uint32) uint32 { return lo + uint32(rand.Uint64N(uint64(hi)-uint64(lo)+1)) }
 
 // badConfig is a configuration that cannot be run, with keepalived's exit status.
 type badConfig struct {
@@ -180,8 +155,9 @@ func configTest(o *cmdline.Options, complaints io.Writer) int {
 		complaints = f
 	}
 	_, _, found := config.Load(o.File, language(o), config.Machine(true))
-	for _, p := range found {
-		fmt.Fprintln(complaints, p)
+	if err := syntax.Report(complaints, syntax.Format(o.TestFormat), version, found); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return config.ExitFatal
 	}
 	status := config.TestExit(found)
 	if status == config.ExitOK && len(o.Invalid) > 0 {

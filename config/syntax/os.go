@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Disk is the FS of the machine. The zero value is ready.
@@ -49,4 +50,20 @@ func (Disk) ReadFile(name string, limit int64) ([]byte, error) {
 		return nil, ErrTooLarge
 	}
 	return text, nil
+}
+
+// Here is how a program on this machine reads a configuration's text: files from the disk, relative to the working
+// directory; definitions from the environment; and id for the lines that begin with '@'. An empty id is the node name up
+// to its first dot (compat).
+func Here(id string, random func(lo, hi uint32) uint32) Options {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "/"
+	}
+	if id == "" {
+		// A machine without a name has no lines of its own.
+		id, _ = os.Hostname()
+		id, _, _ = strings.Cut(id, ".")
+	}
+	return Options{FS: Disk{}, Dir: dir, ConfigID: id, Environ: os.LookupEnv, Random: random}
 }

@@ -51,11 +51,12 @@ func TestParse(t *testing.T) {
 		{"--ignore-sigint -G --flush-log-file -d", func(o *Options) { o.IgnoreSigint, o.NoSyslog, o.FlushLog, o.DumpConf = true, true, true, true }},
 		{"--debug=N", func(o *Options) { o.Debug, o.LogDetail = "N+", true }},
 		{"--perf --no-mem-check -L", func(*Options) {}},
+		{"-t --format=sarif", func(o *Options) { o.ConfigTest, o.TestFormat = true, "sarif" }},
 		{"--single --settings y --control-socket z --dataplane dry-run", func(o *Options) {
 			o.Single, o.Settings, o.ControlSocket, o.Dataplane = true, "y", "z", "dry-run"
 		}},
 	} {
-		want := &Options{File: "/etc/keepalived/keepalived.conf", Umask: -1, Dataplane: "kernel"}
+		want := &Options{File: "/etc/keepalived/keepalived.conf", Umask: -1, Dataplane: "kernel", TestFormat: "text"}
 		c.want(want)
 		got, words, err := Parse(strings.Fields(c.line))
 		if err != nil || len(words) > 0 || !reflect.DeepEqual(got, want) {
@@ -91,6 +92,7 @@ func TestParseRefuses(t *testing.T) {
 		"--use-file":     "option '--use-file' requires an argument",
 		"--vrrp=yes":     "option '--vrrp' doesn't allow an argument",
 		"--dataplane=x":  "kernel or dry-run",
+		"--format=xml":   "text, json or sarif",
 		"--=":            "unrecognized option",
 		"--no-such=-n x": "unrecognized option",
 	} {

@@ -37,9 +37,11 @@ type Options struct {
 	Signum                                             string
 	ConfigTest                                         bool
 	TestLog                                            string
-	Debug                                              string
-	Single                                             bool
-	Settings, ControlSocket, Dataplane, Role           string
+	// TestFormat is text, json or sarif.
+	TestFormat                               string
+	Debug                                    string
+	Single                                   bool
+	Settings, ControlSocket, Dataplane, Role string
 	// Invalid are complaints about arguments that are done without.
 	Invalid                []string
 	Version, Help, Genhash bool
@@ -50,7 +52,7 @@ const defaultFile = "/etc/keepalived/keepalived.conf"
 // Parse reads a command line. Words are what is left of it that is no option;
 // keepalived has no use for any, and says so.
 func Parse(args []string) (o *Options, words []string, err error) {
-	o = &Options{File: defaultFile, Umask: -1, Dataplane: "kernel"}
+	o = &Options{File: defaultFile, Umask: -1, Dataplane: "kernel", TestFormat: "text"}
 	words, err = getopt(commandLine(), o, args)
 	return o, words, err
 }
@@ -184,6 +186,13 @@ func ourOptions() []option {
 		{0, "single", nothing, "", "Run all roles in one process, without giving up privileges (for tests)", flag(func(o *Options) *bool { return &o.Single })},
 		{0, "settings", value, "FILE", "Use specified file for how to be observed and run\n default '/etc/vigil/vigil.yaml'", text(func(o *Options) *string { return &o.Settings })},
 		{0, "control-socket", value, "FILE", "Use specified socket for vigilctl", text(func(o *Options) *string { return &o.ControlSocket })},
+		{0, "format", value, "text|json|sarif", "How a configuration test reports what it finds", func(o *Options, v string) error {
+			if v != "text" && v != "json" && v != "sarif" {
+				return errors.New("is text, json or sarif")
+			}
+			o.TestFormat = v
+			return nil
+		}},
 		{0, "dataplane", value, "kernel|dry-run", "What virtual services are programmed into", func(o *Options, v string) error {
 			if v != "kernel" && v != "dry-run" {
 				return errors.New("is kernel or dry-run")
