@@ -47,8 +47,10 @@ type session struct {
 	answer bool
 	// next is when the next periodic packet is due, sent when the last one was.
 	next, sent event.Instant
-	// doubt is a later deadline that was granted because we looked at the first
-	// one too late ourselves; doubted is the packet that it counts from.
+	// late is when we last looked too late at what was due.
+	late event.Instant
+	// doubt is a later deadline that was granted because we had been late
+	// ourselves; doubted is the packet that it counts from.
 	doubt, doubted event.Instant
 	// heldUntil ends the time in which a session that a predecessor had up may
 	// be down without a word.
@@ -84,12 +86,25 @@ func (s *session) deadline() event.Instant {
 	return at
 }
 
-// suspect says that we looked so late at the deadline that the machine may have
-// stood still, and the neighbour's packets with it. It is then given the time of
-// one more packet, once. (RFC 5880 does not know of it; the detection time is a
-// bound for the neighbour's silence, not for ours.)
+// suspectLeast is the least lateness of our own that counts: less a scheduler
+// may take without being to blame.
+const suspectLeast = 5 * time.Millisecond
+
+// look notes whether we come too late to what was due: by a tenth of the
+// interval that the neighbour's packets come at, and by suspectLeast. It is
+// called before anything is done about what is due.
+func (s *session) look(now event.Instant) {
+	if due := s.due(); due != 0 && now.Sub(due) >= max(s.expected()/10, suspectLeast) {
+		s.late = now
+	}
+}
+
+// suspect says that we were so late within the detection time that the machine
+// may have stood still, and the neighbour's packets with it. The neighbour is
+// then given the time of one more packet, once. (RFC 5880 does not know of it;
+// the detection time is a bound for the neighbour's silence, not for ours.)
 func (s *session) suspect(now event.Instant) bool {
-	if s.doubted == s.peer.heard || now.Sub(s.deadline()) < s.expected() {
+	if s.doubted == s.peer.heard || s.late == 0 || now.Sub(s.late) > s.detection() {
 		return false
 	}
 	s.doubted, s.doubt = s.peer.heard, now.Add(s.expected())

@@ -220,15 +220,50 @@ func TestDoubtEndsWithAPacket(t *testing.T) {
 	b.reach(Up)
 	b.now = b.now.Add(90 * ms)
 	b.step(Tick{})
-	b.now = b.now.Add(15 * ms)
+	b.pass(15 * ms)
 	b.hear(b.theirs(Up))
 	b.pass(59 * ms)
 	if len(b.out.Events) != 0 || b.view().State != Up {
 		t.Fatalf("events %+v", b.out.Events)
 	}
-	b.now = b.now.Add(20 * ms) // 19 ms late: less than a packet takes
+	b.now = b.now.Add(ms + suspectLeast - 1)
 	b.step(Tick{})
 	if len(b.out.Events) != 1 || b.view().State != Down {
+		t.Fatalf("events %+v", b.out.Events)
+	}
+}
+
+// TestLateBefore: a pause that ended before the detection time did is a reason to
+// doubt as well, for as long as the neighbour's packets of that time count, and
+// once.
+func TestLateBefore(t *testing.T) {
+	b := newBench(t, settings())
+	b.reach(Up)
+	b.now = b.now.Add(40 * ms) // our next packet was due long ago
+	b.step(Tick{})
+	b.pass(40*ms - 1)
+	if len(b.out.Events) != 0 || b.view().State != Up {
+		t.Fatalf("events %+v", b.out.Events)
+	}
+	b.pass(1)
+	if len(b.out.Events) != 1 || b.out.Events[0].Evidence.Lateness != 20*ms {
+		t.Fatalf("events %+v", b.out.Events)
+	}
+	// Twin: a pause that ended before the neighbour's last packet but one is none
+	// of this silence.
+	b = newBench(t, settings())
+	b.reach(Up)
+	b.now = b.now.Add(40 * ms)
+	b.step(Tick{})
+	b.hear(b.theirs(Up))
+	b.pass(20 * ms)
+	b.hear(b.theirs(Up))
+	b.pass(60*ms - 1)
+	if len(b.out.Events) != 0 {
+		t.Fatalf("too early: %+v", b.out.Events)
+	}
+	b.pass(1)
+	if len(b.out.Events) != 1 || b.out.Events[0].Evidence.Lateness != 0 {
 		t.Fatalf("events %+v", b.out.Events)
 	}
 }

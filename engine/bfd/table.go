@@ -72,6 +72,7 @@ func (t *Table) tick() {
 		return
 	}
 	for _, s := range t.sessions {
+		s.look(t.now)
 		if d := s.deadline(); d != 0 && t.now >= d && !s.suspect(t.now) {
 			t.silent(s)
 		}
@@ -154,6 +155,7 @@ func (t *Table) receive(p *Packet) {
 	if t.stopped {
 		return // AdminDown: packets are discarded
 	}
+	s.look(t.now)
 	s.heard(t, &c)
 	if s.answer {
 		t.reply(s)
