@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/vigild/vigild/config"
@@ -94,7 +95,26 @@ func schedule(cmd *proc.Command, p *config.Process, usual int) string {
 	priority, limit := realTime(p, usual)
 	cmd.Schedule = proc.Schedule{RealTime: priority, Nice: p.Nice, CPUs: p.CPUs}
 	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d,%d", markRealTime, priority, limit))
+	if priority > 0 {
+		cmd.Env = collectAtOnce(cmd.Env)
+	}
 	return cmp.Or(p.Name, "vigild")
+}
+
+// collectAtOnce has the runtime of a role collect its garbage in one go, while
+// nothing else of it runs, and returns the environment that says so. A sweep in
+// the background waits for other sweepers by asking again and again, which at
+// real-time priority keeps the very thread it waits for from the processor until
+// the time slice (100 ms) is over: engine/decisions/0008.
+func collectAtOnce(env []string) []string {
+	const debug, at = "GODEBUG=", "gcstoptheworld=2"
+	for i, v := range env {
+		if rest, found := strings.CutPrefix(v, debug); found {
+			env[i] = debug + strings.TrimPrefix(rest+","+at, ",")
+			return env
+		}
+	}
+	return append(env, debug+at)
 }
 
 // realTime is the real-time priority of a role and its limit; a nice value

@@ -218,6 +218,35 @@ func TestRealTime(t *testing.T) {
 	}
 }
 
+// TestCollectAtOnce: a role of real time collects its garbage in one go, and one
+// that has none as ever; what else the operator asked of the runtime stays.
+func TestCollectAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		p    config.Process
+		env  []string
+		want string
+	}{
+		{config.Process{}, nil, "GODEBUG=gcstoptheworld=2"},
+		{config.Process{RealTime: 7}, []string{"A=b"}, "GODEBUG=gcstoptheworld=2"},
+		{config.Process{}, []string{"GODEBUG=gctrace=1"}, "GODEBUG=gctrace=1,gcstoptheworld=2"},
+		{config.Process{}, []string{"GODEBUG="}, "GODEBUG=gcstoptheworld=2"},
+		{config.Process{Nice: -5}, nil, ""},
+		{config.Process{Nice: -5}, []string{"GODEBUG=gctrace=1"}, "GODEBUG=gctrace=1"},
+	} {
+		cmd := &proc.Command{Env: slices.Clone(c.env)}
+		schedule(cmd, &c.p, rtPriority)
+		got := ""
+		for _, v := range cmd.Env {
+			if strings.HasPrefix(v, "GODEBUG=") {
+				got += v
+			}
+		}
+		if got != c.want {
+			t.Errorf("%+v with %v: %q, want %q", c.p, c.env, got, c.want)
+		}
+	}
+}
+
 func TestPIDFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "vigild.pid")
 	p, err := lockPID(path)
