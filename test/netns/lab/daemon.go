@@ -163,18 +163,29 @@ func (r *Router) Start(kind Kind, text string, opts ...Option) *Daemon {
 }
 
 // settle returns when the daemon has said its first word or ended, or has had
-// enough time for it.
+// enough time for it. A vigild without instances says it in its log alone.
 func (d *Daemon) settle() {
 	_, news := d.last("")
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
 	enough := time.NewTimer(5 * time.Second)
 	defer enough.Stop()
 	if len(d.Changes()) > 0 {
 		return
 	}
-	select {
-	case <-news:
-	case <-d.done:
-	case <-enough.C:
+	for {
+		select {
+		case <-look.C:
+			if d.Kind == Vigild && strings.Contains(d.Said(), "config.loaded") {
+				return
+			}
+		case <-news:
+			return
+		case <-d.done:
+			return
+		case <-enough.C:
+			return
+		}
 	}
 }
 

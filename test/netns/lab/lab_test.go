@@ -108,6 +108,33 @@ func TestCut(t *testing.T) {
 	Until(t, 3*time.Second, "b answers again", reaches)
 }
 
+// TestConsole: what a program of a lab writes to the console goes nowhere, and
+// what others write goes where it went before.
+func TestConsole(t *testing.T) {
+	t.Parallel()
+	device := func(out string, err error) string {
+		if err != nil {
+			return "none"
+		}
+		return strings.TrimSpace(out)
+	}
+	outside := func() string {
+		out, err := exec.Command("stat", "-L", "-c", "%t:%T", "/dev/console").Output()
+		return device(string(out), err)
+	}
+	before, l := outside(), New(t)
+	inside := device(l.Router("a", l.Wire()).Try("stat", "-L", "-c", "%t:%T", "/dev/console"))
+	if inside != "1:3" && inside != before {
+		t.Errorf("the console of a lab is device %s, not the null device", inside)
+	}
+	if inside == before && before != "none" && before != "1:3" {
+		t.Errorf("the console of a lab is that of the machine, device %s", before)
+	}
+	if after := outside(); after != before {
+		t.Errorf("the console outside was device %s and is %s", before, after)
+	}
+}
+
 // TestSweep leaves behind what a killed run leaves behind; the next run takes
 // it away, and leaves alone what living runs have.
 func TestSweep(t *testing.T) {

@@ -100,6 +100,17 @@ func (n *Namespace) HTTP() *http.Client {
 	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: n.Dial, DisableKeepAlives: true}}
 }
 
+// mute runs the rest of its arguments with nobody behind /dev/console. Where no
+// syslog runs, keepalived and FRR write each message there, too, and a serial
+// line takes milliseconds for one: with interrupts off, and on a virtual machine
+// for as long as its host likes. ip netns exec has given us mounts of our own.
+const mute = `mount --bind /dev/null /dev/console 2>/dev/null; exec "$@"`
+
+// inside is the command line that runs another one in the namespace.
+func (n *Namespace) inside(argv []string) []string {
+	return append([]string{"ip", "netns", "exec", n.Name, "sh", "-c", mute, "sh"}, argv...)
+}
+
 // Run runs a program to its end in the namespace and returns what it printed;
 // the test fails if the program does.
 func (n *Namespace) Run(argv ...string) string {
@@ -116,7 +127,8 @@ func (n *Namespace) Run(argv ...string) string {
 func (n *Namespace) Try(argv ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", n.Name}, argv...)...)
+	inside := n.inside(argv)
+	cmd := exec.CommandContext(ctx, inside[0], inside[1:]...)
 	cmd.Dir = n.lab.dir
 	cmd.WaitDelay = 5 * time.Second // a daemon that keeps the pipe open does not keep us
 	out, err := cmd.CombinedOutput()
@@ -170,7 +182,8 @@ func (n *Namespace) Program(name string, argv ...string) *Program {
 		n.t.Fatalf("lab: %v", err)
 	}
 	defer out.Close()
-	p.cmd = exec.Command("ip", append([]string{"netns", "exec", n.Name}, argv...)...)
+	inside := n.inside(argv)
+	p.cmd = exec.Command(inside[0], inside[1:]...)
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Dir = out, out, n.lab.dir
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
