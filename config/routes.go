@@ -227,7 +227,7 @@ func (r *lineReader) value(o option) []string {
 		if !r.b.known(w.Text, w.Pos) {
 			r.bad = true
 		}
-		if !slices.Contains(r.devices, w.Text) {
+		if o.name != "vrf" && !slices.Contains(r.devices, w.Text) {
 			r.devices = append(r.devices, w.Text)
 		}
 	case takesEncap:
@@ -372,11 +372,13 @@ func (b *builder) route(n *syntax.Node, static bool) (vrrp.Route, bool) {
 		b.err(n.Pos, RuleBadRoute, "'track_group' is for static routes alone", "")
 		delete(values, "track_group")
 	}
-	if len(r.devices) == 0 && !static && !noTrack && kind != "blackhole" && kind != "unreachable" && kind != "prohibit" && kind != "throw" {
-		b.note(n.Pos, RuleBadRoute, "a route without interface cannot be followed", "add dev INTERFACE or no_track")
-	}
 	if !noTrack {
 		b.ownProtocol(n, RuleBadRoute, values)
+		// compat: those of its nexthops do not count.
+		if _, dev := values["dev"]; !dev {
+			b.warn(n.Pos, RuleBadRoute, "a route without interface cannot be followed", "add dev INTERFACE or no_track")
+			noTrack = true
+		}
 	}
 	out := vrrp.Route{Family: max(r.family, 4), NoTrack: noTrack, Interfaces: r.devices}
 	if r.family == 6 && destination == "default" {

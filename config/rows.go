@@ -421,7 +421,7 @@ func (r *rowWriter) path(route *vrrp.Route) *event.RoutePath {
 	p.Scope, p.TOS = uint8(o.number("scope", routeScopes, 0)), uint8(o.number("tos", nil, 0))
 	p.Interface = o.text("dev")
 	p.IfIndex = r.index(p.Interface)
-	if !route.NoTrack {
+	if !slices.Contains(route.Words, "no_track") {
 		p.Protocol = routeProtocol // compat: or it could not be followed
 	} else if o.has("protocol") {
 		p.Protocol = uint8(o.number("protocol", routeProtocols, 0))

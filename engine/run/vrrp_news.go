@@ -5,9 +5,11 @@ package run
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/vigild/vigild/engine/event"
@@ -70,6 +72,15 @@ func (f *faces) setLocal(c link.Change) {
 	}
 }
 
+// index returns the index of an interface.
+func (f *faces) index(name string) (int, error) {
+	l, ok := f.get(name)
+	if !ok {
+		return 0, fmt.Errorf("interface %s: %w", name, os.ErrNotExist)
+	}
+	return l.Index, nil
+}
+
 // name returns the name of an interface, empty if there is none of that number.
 func (f *faces) name(index int) string {
 	f.mu.RLock()
@@ -96,13 +107,21 @@ type news struct {
 	inbox   *inbox
 	changes []link.Change
 	own     *ownEvents
+	// entries follows routes and rules, nil while none needs it. port is that of
+	// our own changes, lines what is followed.
+	entries *link.Entries
+	port    uint32
+	lines   []vrrp.Entry
+	moved   []link.EntryChange
 	// told hears of every change, after faces has; it must not wait. nil if nobody wants to.
 	told func(link.Change)
 }
 
 // run waits for news until the monitor is closed.
-func (n *news) run() {
-	err := n.monitor.Wait(func() error { return n.settle() })
+func (n *news) run() { n.watch(n.monitor.Wait) }
+
+func (n *news) watch(wait func(func() error) error) {
+	err := wait(func() error { return n.settle() })
 	if err != nil && !errors.Is(err, os.ErrClosed) {
 		n.broken(err)
 	}
@@ -117,11 +136,26 @@ func (n *news) broken(err error) { n.own.denied("news of interfaces", err) }
 func (n *news) settle(then ...vrrp.Input) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var err error
-	n.changes, err = n.monitor.Drain(n.changes[:0])
-	ms := make([]message, 0, len(n.changes)+len(then))
+	// What happened to an interface is told before what happened to its routes by
+	// it, and so it is read after.
+	var err, merr error
+	n.moved = n.moved[:0]
+	if n.entries != nil {
+		n.moved, err = n.entries.Drain(n.moved)
+	}
+	n.changes, merr = n.monitor.Drain(n.changes[:0])
+	err = errors.Join(err, merr)
+	ms := make([]message, 0, len(n.changes)+len(n.moved)+len(then))
 	for _, c := range n.changes {
 		ms = append(ms, message{in: n.input(c)})
+		if n.entries != nil && c.Interface != nil {
+			n.entries.Renew()
+		}
+	}
+	for _, c := range n.moved {
+		in := n.lines[c.Line]
+		in.Present = c.Present
+		ms = append(ms, message{in: in})
 	}
 	for _, in := range then {
 		ms = append(ms, message{in: in})
@@ -130,6 +164,50 @@ func (n *news) settle(then ...vrrp.Input) error {
 		n.inbox.put(ms...)
 	}
 	return err
+}
+
+// follow follows the routes and rules of a configuration from now on. A router
+// without any is not woken by those of others.
+func (n *news) follow(s *vrrp.Settings) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var lines []link.Line
+	n.lines = n.lines[:0]
+	seen := map[vrrp.Entry]bool{} // the same line of two instances is one entry of the kernel
+	add := func(rule bool, family uint8, words []string, untracked bool) {
+		e := vrrp.Entry{Rule: rule, Family: family, Text: strings.Join(words, " ")}
+		if untracked || seen[e] {
+			return
+		}
+		seen[e] = true
+		lines = append(lines, link.Line{Rule: rule, Family: family, Words: words})
+		n.lines = append(n.lines, e)
+	}
+	all := func(routes []vrrp.Route, rules []vrrp.Rule) {
+		for i := range routes {
+			add(false, routes[i].Family, routes[i].Words, routes[i].NoTrack)
+		}
+		for i := range rules {
+			add(true, rules[i].Family, rules[i].Words, rules[i].NoTrack)
+		}
+	}
+	all(s.StaticRoutes, s.StaticRules)
+	for i := range s.Instances {
+		all(s.Instances[i].Routes, s.Instances[i].Rules)
+	}
+	if n.entries == nil {
+		if len(lines) == 0 {
+			return
+		}
+		e, err := link.WatchEntries(n.port)
+		if err != nil {
+			n.broken(err)
+			return
+		}
+		n.entries = e
+		go n.watch(e.Wait)
+	}
+	n.entries.Want(lines, link.Names{Index: n.faces.index, VRF: link.VRFTable})
 }
 
 // input turns a change into the machine's words.
@@ -174,4 +252,16 @@ func (o *ownEvents) denied(what string, err error) {
 		Kind: event.PrivilegeDenied, Subject: event.Subject{Kind: event.SubjectWorker, Name: event.RoleVRRP.String(), Sub: what},
 		Reason: event.FailPermission, Detail: err.Error(),
 	})
+}
+
+// close ends run, and what follow has begun.
+func (n *news) close() error {
+	n.mu.Lock()
+	entries := n.entries
+	n.mu.Unlock()
+	err := n.monitor.Close() // it waits for whoever settles
+	if entries != nil {
+		err = errors.Join(err, entries.Close())
+	}
+	return err
 }

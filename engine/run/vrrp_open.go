@@ -66,6 +66,10 @@ func NewVRRP(opts VRRPOptions) (v *VRRP, err error) {
 		return nil, err
 	}
 	undo = append(undo, kernel.Close)
+	port, err := kernel.Port()
+	if err != nil {
+		return nil, err
+	}
 	monitor, now, err := link.Watch()
 	if err != nil {
 		return nil, err
@@ -75,7 +79,7 @@ func NewVRRP(opts VRRPOptions) (v *VRRP, err error) {
 	v.beats.clock = v.clock
 	v.ears = newEars(v.poller, v.own)
 	v.claims = newClaims()
-	v.news = &news{monitor: monitor, faces: faces, inbox: v.inbox, own: v.own}
+	v.news = &news{monitor: monitor, faces: faces, inbox: v.inbox, own: v.own, port: port}
 	v.hands = &hands{kernel: kernel, faces: faces, news: v.news, clock: theirs, settings: v.settings}
 	v.vmacs = newVMACs(kernel, faces, v.own, v.hands.later)
 	v.news.told = v.vmacs.hear
@@ -96,7 +100,7 @@ func (v *VRRP) close() error {
 	v.hands.stop()
 	err := v.ears.close() // first, so that the groups are left by way of the VMACs
 	v.vmacs.close()
-	return errors.Join(err, v.claims.close(), v.news.monitor.Close(), v.hands.kernel.Close(), v.beats.sender.Close(), v.inbox.close())
+	return errors.Join(err, v.claims.close(), v.news.close(), v.hands.kernel.Close(), v.beats.sender.Close(), v.inbox.close())
 }
 
 // settings returns the settings of an instance, nil if there is none.
@@ -113,6 +117,7 @@ func (v *VRRP) Configure(c *vrrp.Configure) {
 	v.inbox.put(message{do: func() {
 		v.hands.static = c.Settings
 		v.promote(c.Settings)
+		v.hands.later(func() { v.news.follow(c.Settings) })
 		c.Wall = v.clock.Wall(v.clock.Now())
 		v.prepare(c)
 		// Reading a configuration leaves more behind than the loop will ever

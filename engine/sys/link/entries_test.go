@@ -101,20 +101,28 @@ var ruleLines = []struct {
 }{
 	{
 		"from 10.41.0.0/16 preference 201 fwmark 5 table 1000", 4,
-		want{base(func(h *unix.RtMsg) { h.Src_len, h.Table, h.Protocol, h.Type = 16, unix.RT_TABLE_COMPAT, 0, nl.FR_ACT_TO_TBL }), []*nl.RtAttr{
+		want{base(func(h *unix.RtMsg) {
+			h.Src_len, h.Table, h.Protocol, h.Type = 16, unix.RT_TABLE_COMPAT, 0, nl.FR_ACT_TO_TBL
+		}), []*nl.RtAttr{
 			num(nl.FRA_TABLE, 1000), num(nl.FRA_SUPPRESS_PREFIXLEN, ^uint32(0)), num(nl.FRA_PRIORITY, 201), num(nl.FRA_FWMARK, 5),
 			num(nl.FRA_FWMASK, ^uint32(0)), address(nl.FRA_SRC, "10.41.0.0"), octets(nl.FRA_PROTOCOL, Protocol),
 		}},
 		[]want{
-			{base(func(h *unix.RtMsg) { h.Src_len, h.Table, h.Protocol, h.Type = 16, unix.RT_TABLE_COMPAT, 0, nl.FR_ACT_TO_TBL }), []*nl.RtAttr{
+			{base(func(h *unix.RtMsg) {
+				h.Src_len, h.Table, h.Protocol, h.Type = 16, unix.RT_TABLE_COMPAT, 0, nl.FR_ACT_TO_TBL
+			}), []*nl.RtAttr{
 				num(nl.FRA_TABLE, 1000), num(nl.FRA_PRIORITY, 202), num(nl.FRA_FWMARK, 5), num(nl.FRA_FWMASK, ^uint32(0)),
 				address(nl.FRA_SRC, "10.41.0.0"), octets(nl.FRA_PROTOCOL, Protocol),
 			}},
-			{base(func(h *unix.RtMsg) { h.Src_len, h.Table, h.Protocol, h.Type = 16, unix.RT_TABLE_COMPAT, 0, nl.FR_ACT_TO_TBL }), []*nl.RtAttr{
+			{base(func(h *unix.RtMsg) {
+				h.Src_len, h.Table, h.Protocol, h.Type = 16, unix.RT_TABLE_COMPAT, 0, nl.FR_ACT_TO_TBL
+			}), []*nl.RtAttr{
 				num(nl.FRA_TABLE, 1000), num(nl.FRA_PRIORITY, 201), num(nl.FRA_FWMARK, 6), num(nl.FRA_FWMASK, ^uint32(0)),
 				address(nl.FRA_SRC, "10.41.0.0"), octets(nl.FRA_PROTOCOL, Protocol),
 			}},
-			{base(func(h *unix.RtMsg) { h.Src_len, h.Table, h.Protocol, h.Type = 16, unix.RT_TABLE_COMPAT, 0, nl.FR_ACT_TO_TBL }), []*nl.RtAttr{
+			{base(func(h *unix.RtMsg) {
+				h.Src_len, h.Table, h.Protocol, h.Type = 16, unix.RT_TABLE_COMPAT, 0, nl.FR_ACT_TO_TBL
+			}), []*nl.RtAttr{
 				num(nl.FRA_TABLE, 1000), num(nl.FRA_PRIORITY, 201), num(nl.FRA_FWMARK, 5), num(nl.FRA_FWMASK, ^uint32(0)),
 				address(nl.FRA_SRC, "10.41.0.0"), octets(nl.FRA_PROTOCOL, 4),
 			}},

@@ -100,7 +100,9 @@ func unless(fine unix.Errno, err error) error {
 }
 
 // Names finds interfaces and VRFs by asking the kernel.
-func (n *Network) Names() Names { return Names{n.index, n.vrf} }
+func (n *Network) Names() Names {
+	return Names{n.index, func(name string) (uint32, error) { return vrfTable(name, n.sockets) }}
+}
 
 // Port is the port of the socket that changes routes and rules.
 func (n *Network) Port() (uint32, error) { return n.sockets[unix.NETLINK_ROUTE].Socket.GetPid() }
@@ -108,14 +110,17 @@ func (n *Network) Port() (uint32, error) { return n.sockets[unix.NETLINK_ROUTE].
 // errNoVRF is the error of an interface that is none.
 var errNoVRF = errors.New("the interface is no VRF")
 
-// vrf returns the table of a VRF.
-func (n *Network) vrf(name string) (uint32, error) {
-	index, err := n.index(name)
+// VRFTable returns the table of a VRF, in the network namespace of the calling thread.
+func VRFTable(name string) (uint32, error) { return vrfTable(name, nil) }
+
+// vrfTable asks by one of the sockets, or by one of its own.
+func vrfTable(name string, sockets map[int]*nl.SocketHandle) (uint32, error) {
+	index, err := indexByName(name)
 	if err != nil {
 		return 0, err
 	}
 	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_ACK)
-	req.Sockets = n.sockets
+	req.Sockets = sockets
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
 	req.AddData(msg)
@@ -161,7 +166,9 @@ func parseVRF(b []byte) (table uint32, ok bool) {
 	return table, ok
 }
 
-func (n *Network) index(name string) (int, error) {
+func (n *Network) index(name string) (int, error) { return indexByName(name) }
+
+func indexByName(name string) (int, error) {
 	l, err := net.InterfaceByName(name)
 	if err != nil {
 		return 0, fmt.Errorf("interface %s: %w", name, unix.ENODEV)

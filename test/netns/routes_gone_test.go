@@ -1,0 +1,142 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package netns_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigild/vigild/test/netns/lab"
+)
+
+// removals are what somebody else does to the routes and rules of a router, and
+// whether its instance must notice. What is static must come back unless it has
+// no_track.
+var removals = []struct {
+	ip      string
+	notices bool
+	// returns is what is there again afterwards, as ip shows it; empty for nothing.
+	show, returns string
+}{
+	{"route del 10.21.0.0/16", true, "route", "10.21.0.0/16 via 10.0.0.9 dev eth0"},
+	{"route del 10.22.0.0/16", false, "", ""},
+	{"route del 10.23.0.0/16 table 100", true, "route show table 100", "10.23.0.0/16 via 10.0.0.9 dev eth0"},
+	{"route del blackhole 10.24.0.0/16", false, "", ""},
+	{"route del 10.25.0.0/16", false, "", ""},
+	{"rule del priority 201", true, "rule", "201:"},
+	{"rule del priority 202", false, "", ""},
+	{"rule del priority 203", true, "rule", "203:"},
+	{"route del 10.60.0.0/16", false, "route", "10.60.0.0/16 via 10.1.0.9 dev eth1"},
+	{"rule del priority 300", false, "rule", "300:"},
+	{"addr del 10.1.7.7/24 dev eth1", false, "addr show dev eth1", "10.1.7.7/24"},
+	// Those of somebody else, and a change that is no removal.
+	{"route add 10.21.0.0/16 via 10.0.0.9 dev eth0 metric 99 proto keepalived", false, "", ""},
+	{"route del 10.21.0.0/16 via 10.0.0.9 dev eth0 metric 99 proto keepalived", false, "", ""},
+	{"rule add from 10.41.0.0/16 table 101 priority 201", false, "", ""},
+	{"rule del from 10.41.0.0/16 table 101 priority 201", false, "", ""},
+	{"route replace 10.23.0.0/16 via 10.0.0.8 dev eth0 table 100 proto keepalived", false, "", ""},
+	// Without their interface they go; with it they are there again.
+	{"link set eth1 down", false, "", ""},
+	{"link set eth1 up", false, "route", "10.60.0.0/16 via 10.1.0.9 dev eth1"},
+}
+
+const removalsConf = `
+global_defs {
+    script_user root
+}
+static_ipaddress {
+    10.1.7.7/24 dev eth1
+}
+static_routes {
+    10.60.0.0/16 via 10.1.0.9 dev eth1
+}
+static_rules {
+    from 10.62.0.0/16 table 100 priority 300
+}
+`
+
+// TestTwinRemovals removes routes and rules under keepalived and under vigild:
+// both must make the same transitions, and put the same things back.
+func TestTwinRemovals(t *testing.T) {
+	t.Parallel()
+	var told [2][]string
+	t.Run("run", func(t *testing.T) {
+		for k, kind := range []lab.Kind{lab.Keepalived, lab.Vigild} {
+			t.Run(kind.String(), func(t *testing.T) {
+				t.Parallel()
+				told[k] = removed(t, kind)
+			})
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	if !slices.Equal(told[0], told[1]) {
+		t.Errorf("keepalived notifies\n%s\nvigild\n%s", strings.Join(told[0], "\n"), strings.Join(told[1], "\n"))
+	}
+}
+
+// removed runs one program and gives the states that its notify script was told.
+func removed(t *testing.T, kind lab.Kind) []string {
+	t.Helper()
+	l := lab.New(t)
+	r := l.RouterNumber("twin", 7, l.Wire(), l.Wire())
+	log := filepath.Join(l.Dir(), "told")
+	script := l.File("notify", "#!/bin/sh\necho $3 >>"+log+"\n", 0o755)
+	i := instance{version: 3, interval: 100 * time.Millisecond, priority: 100, extra: []string{
+		"notify " + script,
+		"virtual_routes {",
+		"    10.21.0.0/16 via 10.0.0.9 dev eth0",
+		"    10.22.0.0/16 via 10.0.0.9 dev eth0 no_track",
+		"    10.23.0.0/16 via 10.0.0.9 dev eth0 metric 7 table 100",
+		"    blackhole 10.24.0.0/16",
+		"    10.25.0.0/16 nexthop via 10.0.0.9 dev eth0 nexthop via 10.0.0.8 dev eth0",
+		"}",
+		"virtual_rules {",
+		"    from 10.41.0.0/16 table 100 priority 201",
+		"    from 10.42.0.0/16 table 100 priority 202 no_track",
+		"    blackhole from 10.43.0.0/16 priority 203",
+		"}",
+	}}
+	d := begin(r, kind, removalsConf+i.String())
+	d.Wait("VI_1", lab.Master, starting)
+	has := func(show, what string) func() bool {
+		return func() bool { return strings.Contains(r.Run(append([]string{"ip"}, strings.Fields(show)...)...), what) }
+	}
+	states := func() []string {
+		text, _ := os.ReadFile(log)
+		return strings.Fields(string(text))
+	}
+	whole := func() bool {
+		return has("rule", "203:")() && has("route", "10.21.0.0/16")() && states()[len(states())-1] == lab.Master
+	}
+	lab.Until(t, soon, "everything is there", func() bool { return len(states()) > 0 && whole() })
+	for _, x := range removals {
+		before := len(states())
+		r.IP(x.ip)
+		if x.notices {
+			lab.Until(t, soon, fmt.Sprintf("%v notices %q, and is master again", kind, x.ip), func() bool {
+				return len(states()) == before+2 && whole()
+			})
+		}
+		if x.returns != "" {
+			lab.Until(t, soon, fmt.Sprintf("%v restores what %q took", kind, x.ip), has(x.show, x.returns))
+		}
+	}
+	if kind == lab.Vigild {
+		why := d.Ctl("why", "VI_1")
+		if !strings.Contains(why, `because somebody removed the rule "from 10.43.0.0/16 preference 203 blackhole"`) {
+			t.Errorf("why says\n%s", why)
+		}
+	}
+	if status := d.Stop(); status != 0 {
+		t.Errorf("%v ended with %d", kind, status)
+	}
+	return states()
+}
