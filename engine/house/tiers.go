@@ -41,7 +41,7 @@ var Tiers = []Tier{
 	{"engine/sys/link/linktest", []string{"engine/sys/link"}, kernel, whyDoor},
 	{"engine/sys/link", none, kernel, whyDoor},
 	{"engine/sys/ipvs/ipvstest", []string{"engine/sys/ipvs"}, kernel, whyDoor},
-	{"engine/sys/ipvs", none, append([]string{"github.com/cloudflare/ipvs", "github.com/mdlayher"}, kernel...), whyDoor},
+	{"engine/sys/ipvs", none, kernel, whyDoor},
 	{"engine/sys/fw", none, kernel, whyDoor},
 	{"engine/sys/proc", none, kernel, whyDoor},
 	{"engine/sys/udp", none, kernel, whyDoor},
