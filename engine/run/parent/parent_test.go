@@ -248,6 +248,30 @@ func TestWorkerThatIsBackLateDoesNotResume(t *testing.T) {
 	})
 }
 
+// TestLivesThatDidNothingDoNotCount: who is killed before it was at work again
+// has been away since the one before it.
+func TestLivesThatDidNothingDoNotCount(t *testing.T) {
+	for pause, within := range map[time.Duration]bool{400 * time.Millisecond: true, 600 * time.Millisecond: false} {
+		t.Run(pause.String(), func(t *testing.T) {
+			play(t, func(s *stage) {
+				vrrp, _ := s.up()
+				s.pass(time.Hour)
+				vrrp.end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
+				s.pass(pause)
+				s.worker(event.RoleVRRP).end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
+				again := s.worker(event.RoleVRRP)
+				again.want(ipc.Hello)
+				again.want(ipc.Prepare)
+				s.pass(pause)
+				again.ready(1, "")
+				if f := again.want(ipc.Commit); len(f.Resume) != 1 || f.Resume[0].Within != within {
+					t.Errorf("resume %+v, want within %v", f.Resume, within)
+				}
+			})
+		})
+	}
+}
+
 func TestShortLivesAreRepeatedMoreAndMoreSlowly(t *testing.T) {
 	play(t, func(s *stage) {
 		s.up()
@@ -276,9 +300,16 @@ func TestShortLivesAreRepeatedMoreAndMoreSlowly(t *testing.T) {
 		if s.started() != m+1 {
 			t.Error("a worker that was killed had to wait")
 		}
+		for i := range hasty {
+			s.worker(event.RoleVRRP).end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
+			if s.started() != m+2+i {
+				t.Errorf("a worker that was killed %d times at its start had to wait", i+1)
+			}
+		}
+		m = s.started()
 		s.worker(event.RoleVRRP).end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
-		if s.started() != m+1 {
-			t.Error("a worker that was killed at its start did not have to wait")
+		if s.started() != m {
+			t.Error("a worker that was killed again and again at its start did not have to wait")
 		}
 		s.pass(longestWait)
 		// A life of a minute clears the record.

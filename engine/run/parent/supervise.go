@@ -48,23 +48,31 @@ func fatalExit(x proc.Exit) bool {
 
 // Times of restarting (compat): a worker that lived shortLife is started at
 // once; one that did not, at once the first time, then after 1 s, 2 s, 4 s and
-// so on up to longestWait. One that somebody killed did not crash, and if it
-// has lived settled it is started at once however often that happens.
+// so on up to longestWait. One that somebody killed did not crash: if it has
+// lived settled it is started at once however often that happens, and if not,
+// hasty times in a row.
 const (
 	shortLife   = 60 * time.Second
 	longestWait = 60 * time.Second
 	settled     = time.Second
+	hasty       = 4
 )
 
 // patience is the memory of one worker's restarts.
 type patience struct {
-	short int // lives in a row that were short
+	short  int // lives in a row that were short
+	killed int // kills in a row of lives that had not settled
 }
 
 // next says how long to wait before the next start after a life of lived that
 // was ended from outside or not.
 func (p *patience) next(lived time.Duration, outside bool) time.Duration {
-	if outside && lived >= settled {
+	switch {
+	case outside && lived >= settled:
+		p.killed = 0
+		return 0
+	case outside && p.killed < hasty:
+		p.killed++
 		return 0
 	}
 	if lived >= shortLife {
@@ -103,7 +111,8 @@ type worker struct {
 	patience patience
 	// epoch is what its Hello said.
 	epoch uint64
-	// started and lost are when this life began and the last one ended.
+	// started is when this life began, lost when the last one ended that had
+	// been active: those after it did nothing.
 	started, lost event.Instant
 	// again is when it is to be started, zero if it is not.
 	again time.Time

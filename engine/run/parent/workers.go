@@ -141,7 +141,10 @@ func (p *Loop) exited(run *Running) {
 	run.Link.Close()
 	now := p.o.Clock.Now()
 	lived := now.Sub(w.started)
-	w.run, w.phase, w.lost = nil, away, now
+	if w.phase == active || w.lost == 0 {
+		w.lost = now
+	}
+	w.run, w.phase = nil, away
 	close(w.gone)
 	if w.asked && x.OK() {
 		return // as it should be
