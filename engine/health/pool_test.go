@@ -1,0 +1,154 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package health
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
+
+// sized makes settings of so many virtual servers with so many servers each.
+func sized(services, each int) *Settings {
+	set := &Settings{}
+	for s := range services {
+		vip := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(s >> 8), byte(s)}), 80)
+		x := ServiceSettings{
+			VirtualServer: event.VirtualServer{Protocol: event.ProtocolTCP, Addr: vip},
+			Entries:       []event.ServiceEntry{{Family: 4, First: vip.Addr(), Last: vip.Addr(), Port: 80}},
+			Scheduler:     "wlc", Quorum: 1,
+		}
+		for r := range each {
+			n := s*each + r
+			a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{11, byte(n >> 16), byte(n >> 8), byte(n)}), 80)
+			x.Servers = append(x.Servers, ServerSettings{
+				Addr: a, Weight: 1,
+				Checks: []CheckSettings{{
+					Kind: event.CheckerTCP, Delay: time.Second, RetryDelay: time.Second, Warmup: time.Second, Timeout: 5 * time.Second,
+					Retry: 1, Target: a, Spec: a.String(),
+				}},
+			})
+		}
+		set.Services = append(set.Services, x)
+	}
+	return set
+}
+
+const second = event.Instant(time.Second)
+
+// started is a Pool whose table is in the kernel.
+func started(t testing.TB, set *Settings) (*Pool, *Output) {
+	t.Helper()
+	p, out := New(1), &Output{}
+	p.Step(second, &Configure{Settings: set, Entropy: 7}, out)
+	p.Step(second, &Kernel{Available: true}, out)
+	for _, a := range out.Actions {
+		if a.Kind == Program {
+			p.Step(second, &Applied{Batch: a.Batch, Count: len(a.Ops)}, out)
+		}
+	}
+	out.Reset()
+	return p, out
+}
+
+// TestPassAllocatesNothing holds the promise of Step.
+func TestPassAllocatesNothing(t *testing.T) {
+	p, out := started(t, sized(1, 1000))
+	now := second
+	o := Outcome{Pass: true, Total: time.Millisecond}
+	o.Phases[1] = time.Millisecond
+	round := func() {
+		now += second
+		p.Step(now, Tick{}, out)
+		for _, b := range out.Probes {
+			o.Check, o.Serial = b.Check, b.Serial
+			p.Step(now, &o, out)
+		}
+		out.Reset()
+	}
+	for range 4 {
+		round()
+	}
+	if n := testing.AllocsPerRun(20, round); n != 0 {
+		t.Errorf("a round of 1,000 passing checks allocates %v times", n)
+	}
+	if got := p.tally.Whole[event.CheckerTCP].Sum; got < 20*time.Second {
+		t.Errorf("the checks took %v in all: they did not run", got)
+	}
+}
+
+func BenchmarkPass(b *testing.B) {
+	p, out := started(b, sized(10, 1000))
+	now := second
+	o := Outcome{Pass: true, Total: time.Millisecond}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := 0; n < b.N; {
+		now += second / 100
+		p.Step(now, Tick{}, out)
+		for _, x := range out.Probes {
+			o.Check, o.Serial = x.Check, x.Serial
+			p.Step(now, &o, out)
+			n++
+		}
+		out.Reset()
+	}
+}
+
+func BenchmarkConfigure(b *testing.B) {
+	for _, size := range [][2]int{{2277, 16}, {10, 1000}, {1, 10000}} {
+		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
+			p, out := started(b, sized(size[0], size[1]))
+			other := sized(size[0], size[1])
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				p.Step(2*second, &Configure{Settings: other}, out)
+				if len(out.Events) > 0 || len(out.Actions) > 0 {
+					b.Fatal(out.Events, out.Actions)
+				}
+				out.Reset()
+			}
+		})
+	}
+}
+
+func BenchmarkAllFail(b *testing.B) {
+	for range b.N {
+		b.StopTimer()
+		p, out := started(b, sized(1, 10000))
+		now := 3 * second
+		p.Step(now, Tick{}, out)
+		probes := append([]Probe(nil), out.Probes...)
+		out.Reset()
+		b.StartTimer()
+		var in Outcomes
+		for _, x := range probes {
+			in.List = append(in.List, Outcome{Check: x.Check, Serial: x.Serial, Reason: event.FailConnectRefused})
+		}
+		p.Step(now, &in, out)
+		if len(out.Actions) != 1 || len(out.Actions[0].Ops) != 10000 {
+			b.Fatal(len(out.Actions))
+		}
+	}
+}
+
+func BenchmarkDiff(b *testing.B) {
+	p, _ := started(b, sized(10, 1000))
+	want := p.Wanted()
+	have := p.Wanted()
+	for i := range have {
+		have[i].Dests = have[i].Dests[500:]
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		if ops := Diff(want, have); len(ops) != 5000 {
+			b.Fatal(len(ops))
+		}
+	}
+}
