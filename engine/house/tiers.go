@@ -45,6 +45,7 @@ var Tiers = []Tier{
 	{"engine/sys/fw", none, kernel, whyDoor},
 	{"engine/sys/proc", none, kernel, whyDoor},
 	{"engine/sys/udp", none, kernel, whyDoor},
+	{"engine/sys/dial", none, []string{"golang.org/x/sys"}, whyDoor},
 
 	// 1: pure.
 	{"engine/vrrp/auth", []string{"engine/event", "engine/vrrp/wire"}, none, whyPure},
@@ -57,7 +58,7 @@ var Tiers = []Tier{
 	// 2: shells.
 	{"engine/sys/raw/...", []string{"engine/event", "engine/vrrp/wire", "engine/sys/raw"}, append([]string{"golang.org/x/net"}, kernel...), whyDoor},
 	{"engine/ipc", []string{"engine/event"}, []string{"golang.org/x/sys"}, whyShell},
-	{"engine/probe", []string{"engine/event", "engine/health", "config/syntax", "engine/sys/proc"}, []string{"golang.org/x/net", "golang.org/x/sys"}, whyShell},
+	{"engine/probe", []string{"engine/event", "engine/health", "config/syntax", "engine/sys/dial"}, []string{"golang.org/x/net", "golang.org/x/sys", "github.com/dlclark/regexp2"}, whyShell},
 	{"engine/track", []string{"engine/event", "engine/bfd", "config/syntax", "engine/sys/..."}, []string{"golang.org/x/sys"}, whyShell},
 	{"engine/notify", []string{"engine/event", "engine/explain", "config/syntax", "engine/sys/proc"}, []string{"github.com/wneessen/go-mail", "golang.org/x/sys"}, whyShell},
 
