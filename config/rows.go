@@ -102,7 +102,7 @@ func (r *rowWriter) instance(i int) {
 	s, x, n := &r.c.VRRP.Instances[i], &r.c.Instances[i], &r.c.Notify.Instances[i]
 	subject := Subject(s)
 	row := &event.InstanceRow{
-		Subject: subject, Index: i + 1, Interface: s.Interface, IfIndex: r.index(s.Interface), Version: s.Version,
+		Subject: subject, Index: i + 1, Interface: s.Face(), IfIndex: r.index(s.Face()), Version: s.Version,
 		InitialState: s.State, Priority: s.Priority, AdvertInterval: s.AdvertInterval, Preempt: !s.NoPreempt,
 		PreemptDelay: s.PreemptDelay, AuthType: uint8(s.Auth), Source: s.Source, TrackPrimary: !s.DontTrackPrimary,
 		GarpDelay: s.GarpDelay, GarpRefresh: s.GarpRefresh, SMTPAlert: x.SMTPAlert, NotifyDeleted: s.NotifyDeleted,

@@ -261,6 +261,13 @@ var Compat = Module{
 			{Number: 3, Name: "vrrpTrackedBfdWeight", Syntax: Integer32, Values: "-254..254"},
 			{Number: 4, Name: "vrrpTrackedBfdWgtRev", Syntax: TruthValue},
 		}},
+		{Name: "vrrpBfdTable", OID: Keepalived + ".2.18", Index: []string{"vrrpBfdIndex"}, Columns: []Object{
+			{Number: 1, Name: "vrrpBfdIndex", Syntax: Integer32, Access: NotAccessible, Values: "1..2147483647"},
+			{Number: 2, Name: "vrrpBfdName", Syntax: DisplayString},
+			{Number: 3, Name: "vrrpBfdResult", Syntax: Integer32},
+			{Number: 4, Name: "vrrpBfdWeight", Syntax: Integer32, Values: "-254..254"},
+			{Number: 5, Name: "vrrpBfdWgtRev", Syntax: TruthValue},
+		}},
 		{Name: "vrrpSyncTrackedBfdTable", OID: Keepalived + ".2.19", Index: []string{"vrrpSyncGroupIndex", "vrrpSyncTrackedBfdIndex"}, Columns: []Object{
 			{Number: 1, Name: "vrrpSyncTrackedBfdIndex", Syntax: Integer32, Access: NotAccessible, Values: "1..2147483647"},
 			{Number: 2, Name: "vrrpSyncTrackedBfdName", Syntax: DisplayString},

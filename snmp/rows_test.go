@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +136,34 @@ func TestValuesHaveTheTypesOfTheModule(t *testing.T) {
 		if !strings.Contains(name, "Bfd") && !strings.Contains(name, "SyncTracked") && !strings.Contains(name, "Script") && !strings.Contains(name, "LvsSync") {
 			t.Errorf("no row has %s", name)
 		}
+	}
+}
+
+// BFD sessions stand in the order of the configuration, with their own weights
+// wherever they are followed. compat: keepalived 2.2.7 gives the same values.
+func TestSessions(t *testing.T) {
+	session := func(name string, index, weight int, reverse bool, now event.State) *ledger.Object {
+		s := subject(event.SubjectBFD, name)
+		return &ledger.Object{Subject: s, State: now, BFD: &ledger.BFD{Row: event.BFDRow{Subject: s, Index: index, Weight: weight, Reverse: reverse}}}
+	}
+	in := instance("V", "eth0", 1, 2, 100, event.Master)
+	in.Tracks = []*event.TrackRow{track(event.SubjectBFD, "b2", 7, false)}
+	v := &ledger.View{Instances: []*ledger.Instance{in}, Objects: []*ledger.Object{
+		session("b2", 2, 4, true, event.Down), {Subject: subject(event.SubjectInterface, "eth9")}, session("b1", 1, -5, false, event.Up),
+	}}
+	var got []string
+	for _, w := range []view{bfdView, trackViews[6]} {
+		for _, b := range w.append(nil, v) {
+			got = append(got, strings.TrimPrefix(b.Name.String(), mib.Keepalived+".2.")+" = "+b.Value.String())
+		}
+	}
+	want := []string{
+		"18.1.2.1 = OCTET STRING: \"b1\"", "18.1.2.2 = OCTET STRING: \"b2\"", "18.1.3.1 = INTEGER: 1", "18.1.3.2 = INTEGER: 0",
+		"18.1.4.1 = INTEGER: -5", "18.1.4.2 = INTEGER: 4", "18.1.5.1 = INTEGER: 2", "18.1.5.2 = INTEGER: 1",
+		"17.1.2.1.1 = OCTET STRING: \"b2\"", "17.1.3.1.1 = INTEGER: 4", "17.1.4.1.1 = INTEGER: 1",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -5,6 +5,7 @@ package snmp
 
 import (
 	"math"
+	"slices"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ledger"
@@ -58,7 +59,8 @@ func ofGroups(v *ledger.View) []owner {
 }
 
 // ownWeight is a row with the weight of the object itself. compat: keepalived
-// 2.2.7 shows that of a file or process even where the line has another one.
+// 2.2.7 shows that of a file, process or BFD session even where the line has
+// another one.
 func ownWeight(v *ledger.View, t *event.TrackRow) *event.TrackRow {
 	own := *t
 	for _, f := range v.Files {
@@ -70,6 +72,9 @@ func ownWeight(v *ledger.View, t *event.TrackRow) *event.TrackRow {
 		if p.Subject.Kind == t.Object.Kind && p.Subject.Name == t.Object.Name {
 			own.Weight, own.Reverse = p.Weight, p.Reverse
 		}
+	}
+	if o := v.Object(t.Object); o != nil && o.BFD != nil {
+		own.Weight, own.Reverse = o.BFD.Row.Weight, o.BFD.Row.Reverse
 	}
 	return &own
 }
@@ -146,6 +151,30 @@ func processes(v *ledger.View) []row[processRow] {
 	for i, p := range v.Processes {
 		list[i] = processRow{p, known(v, p.Subject)}
 	}
+	return counted(nil, agentx.OID{}, list)
+}
+
+var bfdView = newTable(&mib.Compat, "vrrpBfdTable", sessions, []column[*ledger.Object]{
+	{"vrrpBfdName", func(o *ledger.Object) agentx.Value { return agentx.Text(o.Subject.Name) }},
+	{"vrrpBfdResult", func(o *ledger.Object) agentx.Value {
+		if o.State == event.Up {
+			return agentx.Int(1)
+		}
+		return agentx.Int(0)
+	}},
+	{"vrrpBfdWeight", func(o *ledger.Object) agentx.Value { return agentx.Int(int32(o.BFD.Row.Weight)) }},
+	{"vrrpBfdWgtRev", func(o *ledger.Object) agentx.Value { return yes(o.BFD.Row.Reverse) }},
+})
+
+// sessions are the BFD sessions. compat: all of them, also those that nobody follows.
+func sessions(v *ledger.View) []row[*ledger.Object] {
+	var list []*ledger.Object
+	for _, o := range v.Objects {
+		if o.BFD != nil {
+			list = append(list, o)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *ledger.Object) int { return a.BFD.Row.Index - b.BFD.Row.Index })
 	return counted(nil, agentx.OID{}, list)
 }
 

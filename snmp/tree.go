@@ -26,7 +26,7 @@ var scattered = []view{globalView, mailView, emailView}
 // before keepalived's.
 var (
 	vigilTables = inOrder([]view{systemView, storyView, heardView, rejectView, channelView})
-	vrrpTables  = inOrder(append([]view{groupView, memberView, instanceView, addressView, scriptView, fileView, processView, routeView, ruleView, hopView}, trackViews...))
+	vrrpTables  = inOrder(append([]view{groupView, memberView, instanceView, addressView, scriptView, fileView, processView, bfdView, routeView, ruleView, hopView}, trackViews...))
 )
 
 func inOrder(views []view) []view {

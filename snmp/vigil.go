@@ -80,6 +80,23 @@ var storyColumns = []instanceColumn{
 	{"vigilInstanceZeroReceived", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.ZeroReceived) }},
 	{"vigilInstanceSendErrors", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.SendErrors) }},
 	{"vigilInstanceRejected", func(in *ledger.Instance) agentx.Value { return agentx.Count64(sum(in.Tally.Rejects[:])) }},
+	{"vigilInstancePromotions", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.Promotions) }},
+	{"vigilInstanceDemotions", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.Demotions) }},
+	{"vigilInstanceSuspicions", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.Suspicions) }},
+	{"vigilInstanceAverted", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.Averted) }},
+	{"vigilInstanceTwoMasters", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.TwoMasters) }},
+	{"vigilInstanceClaims", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.Claims) }},
+	{"vigilInstanceRestored", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.Restored) }},
+	{"vigilInstanceLead", func(in *ledger.Instance) agentx.Value { return agentx.Int(int32(in.Tally.Lead)) }},
+	{"vigilInstanceConflictReason", func(in *ledger.Instance) agentx.Value {
+		if in.Conflict.Kind == event.KindNone {
+			return none()
+		}
+		return agentx.Text(in.Conflict.Reason.String())
+	}},
+	{"vigilInstanceGratuitousArps", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.GratuitousARPs) }},
+	{"vigilInstanceUnsolicitedNas", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.UnsolicitedNAs) }},
+	{"vigilInstanceAnnounceErrors", func(in *ledger.Instance) agentx.Value { return agentx.Count64(in.Tally.AnnounceErrors) }},
 }
 
 // ofLast renders the last transition, if there was one.

@@ -309,6 +309,26 @@ func TestScriptsAndObjects(t *testing.T) {
 	}
 }
 
+// The number of an interface that was made after its row was written is known by
+// the event alone, and a row that is given again does not undo that.
+func TestNumberOfALateInterface(t *testing.T) {
+	p := newProducer(1)
+	l := New()
+	row := event.Row{Interface: &event.InterfaceRow{Name: "vrrp.5"}}
+	l.Rows([]event.Row{row})
+	e := p.stamp(event.Event{Kind: event.InterfaceChanged, Subject: event.Subject{Kind: event.SubjectInterface, Name: "vrrp.5"}, To: event.Up, Count: 9, Snapshot: true})
+	l.Apply(&e)
+	l.Rows([]event.Row{row})
+	if i := l.View().Interfaces[0]; i.IfIndex != 9 || !i.Up {
+		t.Errorf("%+v", i)
+	}
+	row.Interface = &event.InterfaceRow{Name: "vrrp.5", IfIndex: 12}
+	l.Rows([]event.Row{row})
+	if i := l.View().Interfaces[0]; i.IfIndex != 12 || i.Up {
+		t.Errorf("another one of that name: %+v", i)
+	}
+}
+
 // Files and processes are in the picture as they are configured, until they no longer are.
 func TestRowsOfFilesAndProcesses(t *testing.T) {
 	l := New()

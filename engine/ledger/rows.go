@@ -165,14 +165,15 @@ func (l *Ledger) describeScript(d *description, row *event.ScriptRow) {
 }
 
 // describeLink takes over an interface row. The events know better than the
-// row whether it is up, unless it is another interface of the same name.
+// row whether it is up, unless it is another interface of the same name; and of
+// one that was made after the row was written they alone know the number.
 func (l *Ledger) describeLink(d *description, row *event.InterfaceRow) {
 	if d.links.find(row.Name) >= 0 {
 		return
 	}
 	fresh := *row
-	if i := l.links.find(row.Name); i >= 0 && l.links.at(i).IfIndex == row.IfIndex {
-		fresh.Up = l.links.at(i).Up
+	if i := l.links.find(row.Name); i >= 0 && (l.links.at(i).IfIndex == row.IfIndex || row.IfIndex == 0) {
+		fresh.Up, fresh.IfIndex = l.links.at(i).Up, l.links.at(i).IfIndex
 	}
 	d.links.add(row.Name, &fresh)
 }

@@ -55,10 +55,27 @@ func (r *Router) start(c *Configure, by because) {
 			r.resume(in, by)
 		}
 	}
+	r.introduce()
 	for _, g := range r.groups {
 		r.beginGroup(g, by)
 	}
 	r.begin(r.instances, by)
+}
+
+// introduce tells of the VMACs that were there before anybody needed them:
+// their indexes are in no configuration.
+func (r *Router) introduce() {
+	for k := range r.settings.VMACs {
+		i := r.ifaces[r.settings.VMACs[k].Name]
+		if i == nil || i.index == 0 || i.last.Kind != event.KindNone || len(i.users) == 0 {
+			continue
+		}
+		i.last = event.Event{
+			Kind: event.InterfaceChanged, Subject: event.Subject{Kind: event.SubjectInterface, Name: i.name},
+			From: event.Down, To: i.state(), Count: int64(i.index), Snapshot: true,
+		}
+		i.last.At, i.last.Root = r.now, r.emit(i.last).root
+	}
 }
 
 // clearStale removes what an earlier run may have left. The owner's addresses
@@ -331,6 +348,7 @@ func (r *Router) reload(s *Settings, by because) {
 			r.apply(in, b, by)
 		}
 	}
+	r.introduce()
 	r.reloadStatic(was, s, by)
 	for _, in := range fresh {
 		r.clearStale(in, by)

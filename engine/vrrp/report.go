@@ -181,14 +181,16 @@ func (r *Router) Rows(dst []event.Row) []event.Row {
 func (in *instance) row() event.InstanceRow {
 	s := in.set
 	row := event.InstanceRow{
-		Subject: in.subject, Index: in.index, Interface: s.Interface, Version: s.Version,
+		Subject: in.subject, Index: in.index, Interface: s.Face(), Version: s.Version,
 		InitialState: s.State, Priority: s.Priority,
 		AdvertInterval: s.AdvertInterval, Preempt: !s.NoPreempt, PreemptDelay: s.PreemptDelay,
 		AuthType: uint8(s.Auth), Source: in.source, TrackPrimary: !s.DontTrackPrimary,
 		GarpDelay: s.GarpDelay, GarpRefresh: s.GarpRefresh, Accept: s.Accept, PromoteSecondaries: s.PromoteSecondaries,
 		V3ChecksumAsV2: s.V3ChecksumAsV2, Strict: s.Strict, NotifyDeleted: s.NotifyDeleted,
 	}
-	if in.ifc != nil {
+	if in.vmac != nil {
+		row.IfIndex = in.vmac.index
+	} else if in.ifc != nil {
 		row.IfIndex = in.ifc.index
 	}
 	if !s.Unicast {

@@ -205,6 +205,15 @@ type InstanceSettings struct {
 	NotifyDeleted  bool
 }
 
+// Face is the interface that exits show: the VMAC if there is one. compat: also
+// where adverts do not leave by it.
+func (s *InstanceSettings) Face() string {
+	if s.VMAC != "" {
+		return s.VMAC
+	}
+	return s.Interface
+}
+
 // Owner says whether the instance owns its addresses (RFC 9568 section 5.2.4).
 func (s *InstanceSettings) Owner() bool { return s.Priority == 255 }
 

@@ -218,3 +218,31 @@ func TestDetection(t *testing.T) {
 		t.Errorf("without any address it is %v: %+v", b.state(), e)
 	}
 }
+
+// TestVMACIntroduced: a VMAC that was there before the configuration is told of
+// once, with its number, and is the interface that exits show.
+func TestVMACIntroduced(t *testing.T) {
+	b := &bench{Router: New(7), t: t, now: start}
+	s := &Settings{Instances: []InstanceSettings{plainInstance()}}
+	withVMAC(s)
+	b.step(Link{IfIndex: 2, Name: "eth0", Present: true, Up: true, MTU: 1500})
+	b.step(IfAddr{IfIndex: 2, Prefix: mine, Present: true})
+	b.step(vmacUp)
+	if b.find(event.InterfaceChanged) != nil {
+		t.Error("it is told of while nobody needs it")
+	}
+	b.step(&Configure{Settings: s})
+	e := b.find(event.InterfaceChanged)
+	if e == nil || e.Subject.Name != "vrrp.1" || e.Count != 3 || e.To != event.Up || !e.Snapshot {
+		t.Errorf("at the start it says %+v", e)
+	}
+	for _, r := range b.Rows(nil) {
+		if r.Instance != nil && (r.Instance.Interface != "vrrp.1" || r.Instance.IfIndex != 3) {
+			t.Errorf("the instance is on %s, number %d", r.Instance.Interface, r.Instance.IfIndex)
+		}
+	}
+	b.step(&Configure{Settings: s})
+	if e := b.find(event.InterfaceChanged); e != nil {
+		t.Errorf("at a reload that changes nothing it says %+v", e)
+	}
+}

@@ -360,6 +360,92 @@ vrrp_instance V {
 }
 `, states: map[string]string{"V": lab.Master},
 	},
+	"vmac": {
+		conf: `
+global_defs {
+    nftables
+}
+vrrp_instance V4 {
+    interface eth0
+    virtual_router_id 5
+    use_vmac
+    virtual_ipaddress {
+        10.0.1.1/24
+        10.0.1.2/24 dev eth0
+    }
+    track_interface { eth1 weight 2 }
+}
+vrrp_instance V6 {
+    interface eth0
+    virtual_router_id 6
+    version 3
+    use_vmac vm6
+    vmac_xmit_base
+    virtual_ipaddress {
+        fe80::66
+        2001:db8::66/64
+    }
+}
+vrrp_instance low {
+    interface eth1
+    virtual_router_id 7
+    use_vmac
+    advert_int 30
+    virtual_ipaddress { 10.1.1.7/24 }
+    track_interface {
+        eth0
+        eth1
+    }
+}
+`, states: map[string]string{"V4": lab.Master, "V6": lab.Master, "low": lab.Backup},
+	},
+	"bfd": {
+		conf: `
+bfd_instance b1 {
+    neighbor_ip 10.0.0.77
+    source_ip 10.0.0.1
+    weight -5
+}
+bfd_instance b2 {
+    neighbor_ip 10.0.0.78
+    weight 4 reverse
+}
+bfd_instance unused {
+    neighbor_ip 10.0.0.79
+}
+bfd_instance b3 {
+    neighbor_ip 10.0.0.80
+}
+vrrp_instance V {
+    interface eth0
+    virtual_router_id 1
+    virtual_ipaddress { 10.0.1.1 }
+    track_bfd {
+        b1
+        b2 weight 7
+    }
+}
+vrrp_instance W {
+    interface eth0
+    virtual_router_id 2
+    virtual_ipaddress { 10.0.1.2 }
+    track_bfd { b3 weight 0 }
+}
+vrrp_instance X {
+    interface eth0
+    virtual_router_id 3
+    virtual_ipaddress { 10.0.1.3 }
+}
+vrrp_sync_group G {
+    group { X }
+    sync_group_tracking_weight
+    track_bfd {
+        b1 weight 3
+        b2 weight 3 noreverse
+    }
+}
+`, states: map[string]string{"V": lab.Master, "W": lab.Fault, "X": lab.Master},
+	},
 }
 
 // TestSameWalk walks keepalived and vigild with the same configuration, each
