@@ -60,18 +60,37 @@ func OpenIn(netns int) (*Conn, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		// The thread is not given back: it ends with the goroutine, so nobody else
-		// finds himself in a foreign namespace.
-		runtime.LockOSThread()
-		if err := unix.Setns(netns, unix.CLONE_NEWNET); err != nil {
-			done <- result{nil, fmt.Errorf("enter network namespace: %w", err)}
-			return
-		}
-		c, err := Open()
+		c, err := openIn(netns)
 		done <- result{c, err}
 	}()
 	r := <-done
 	return r.c, r.err
+}
+
+// openIn takes its thread to the namespace and back. A thread that does not come
+// back stays locked to the goroutine, which ends: nobody else finds himself in a
+// foreign namespace.
+func openIn(netns int) (*Conn, error) {
+	runtime.LockOSThread()
+	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		runtime.UnlockOSThread()
+		return nil, fmt.Errorf("open own network namespace: %w", err)
+	}
+	defer unix.Close(home)
+	if err := unix.Setns(netns, unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return nil, fmt.Errorf("enter network namespace: %w", err)
+	}
+	c, err := Open()
+	if back := unix.Setns(home, unix.CLONE_NEWNET); back != nil {
+		if c != nil {
+			err = errors.Join(err, c.Close())
+		}
+		return nil, errors.Join(err, fmt.Errorf("leave network namespace: %w", back))
+	}
+	runtime.UnlockOSThread()
+	return c, err
 }
 
 // connect asks for the number of the family.
@@ -122,7 +141,7 @@ func (c *Conn) batch(ops []Op, fail func(int, error)) {
 	sent := make([]int, 0, batchMost) // by sequence number
 	last := 0
 	for i := range ops {
-		if err := ops[i].check(); err != nil {
+		if err := ops[i].Check(); err != nil {
 			fail(i, err)
 			continue
 		}

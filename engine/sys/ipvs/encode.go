@@ -161,9 +161,9 @@ func wholeSeconds(d time.Duration) uint32 {
 	return uint32(min(max((d+time.Second-1)/time.Second, 0), math.MaxUint32))
 }
 
-// check says what the kernel could not be told of a change: it would misread
-// it, or take it for another one.
-func (o *Op) check() error {
+// Check says what the kernel could not be told of a change: it would misread
+// it, or take it for another one. Apply does not send such a change.
+func (o *Op) Check() error {
 	s := &o.Service
 	if o.Verb >= verbs {
 		return fmt.Errorf("no such change")

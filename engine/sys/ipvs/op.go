@@ -102,6 +102,9 @@ func meaning(v Verb, err error) string {
 		return "the kernel has no such scheduler or persistence engine"
 	case no == syscall.ENOENT:
 		return "no such destination"
+	case no == syscall.EINVAL && v == AddDestination:
+		// Not unicast, as the kernel's routes see it; a service of another family.
+		return "invalid argument: the address cannot be that of a destination of this service"
 	case no == syscall.ERANGE:
 		return "weight or thresholds are out of range"
 	case no == syscall.EAFNOSUPPORT:

@@ -129,11 +129,11 @@ func (s *Service) Persistent() bool { return s.Timeout > 0 }
 // Method is how packets are forwarded to a destination.
 type Method uint8
 
-// The methods. A destination whose address is the director's own is read back
-// as Local, whatever it was added with.
+// The methods. A destination whose address is the director's own is handed to
+// its sockets with any of them.
 const (
 	NAT    Method = iota // rewritten: masquerading
-	Local                // handed to the director's own sockets
+	Local                // an address of the director's own, in tables of old
 	Tunnel               // wrapped: TUN
 	Direct               // with another link-layer address: DR
 	Bypass               // to the original destination, for a transparent cache

@@ -91,8 +91,8 @@ func boot() (status int, err error) {
 		return 0, nil
 	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() > 0 {
-		return exit.ExitCode(), nil
+	if errors.As(err, &exit) && (exit.ExitCode() == 1 || exit.ExitCode() == 2) {
+		return exit.ExitCode(), nil // failed, or died; it has said so itself
 	}
 	return 0, fmt.Errorf("test/vm/boot: %w", err)
 }
