@@ -132,6 +132,7 @@ func (p *Pool) pass(id CheckID, o *Outcome) {
 	was, ran := c.up, c.failing
 	first := c.since
 	c.up, c.run, c.retry, c.failing, c.since = true, true, 0, 0, 0
+	c.reason, c.phase, c.status, c.detail = event.ReasonNone, event.PhaseNone, o.Status, ""
 	switch {
 	case !was:
 		c.last = p.tell(id, o, event.KeptChange, event.Down, event.Recovered, ran, first)
@@ -187,7 +188,7 @@ func (p *Pool) fail(id CheckID, o *Outcome) time.Duration {
 	more := c.up && c.run && c.retry < c.set.Retry && c.probed()
 	c.run = true
 	if c.up && !more {
-		c.up, c.retry = false, 0
+		c.up, c.retry, c.told = false, 0, p.now
 		c.last = p.tell(id, o, event.KeptChange, event.Up, o.Reason, c.failing, c.since)
 		c.server.failed++
 		p.consider(c.server, id, c.last, o.Reason)

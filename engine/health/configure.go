@@ -40,6 +40,7 @@ func (p *Pool) configure(in *Configure) {
 		p.resume(in.Resume)
 	}
 	p.entries()
+	p.kernel.because(event.Reload, in.Cause)
 	for _, s := range p.services {
 		p.install(s, first, in.Resume != nil)
 	}

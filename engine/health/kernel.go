@@ -42,13 +42,16 @@ func (p *Pool) kernelRead(in *Kernel) {
 		k.readAt = p.now.Add(leastBackoff) // it is older than what was asked for
 		return
 	}
-	why, cause := event.Drift, event.Ref{}
-	if !k.read {
-		why, cause = event.Startup, p.config
-	}
 	ops := Diff(p.Wanted(), in.Table)
 	ops = p.leftovers(in.Table, ops)
-	subject := p.mend(ops, !k.read)
+	subject, drift := p.mend(ops, !k.read)
+	why, cause := event.Recovered, event.Ref{}
+	switch {
+	case !k.read:
+		why, cause = event.Startup, p.config
+	case drift:
+		why = event.Drift
+	}
 	k.read, k.told = true, true
 	clear(k.doubts)
 	p.believe()
@@ -67,7 +70,7 @@ func (p *Pool) unavailable(detail string) {
 	k := &p.kernel
 	k.read = false
 	k.readAt = p.now.Add(absentWait)
-	p.tally.Services, p.tally.Dests = 0, 0
+	k.foreignServices, k.foreignDests = 0, 0
 	if !k.told {
 		k.told = true
 		if detail == "" {
@@ -104,8 +107,8 @@ func (k *kernel) leave(s Service) {
 }
 
 // mend counts what somebody else changed, and returns the virtual server that
-// it is about.
-func (p *Pool) mend(ops []Op, first bool) event.Subject {
+// it is about, and whether there was any such thing.
+func (p *Pool) mend(ops []Op, first bool) (subject event.Subject, drift bool) {
 	var one *service
 	several := false
 	for i := range ops {
@@ -116,21 +119,26 @@ func (p *Pool) mend(ops []Op, first bool) event.Subject {
 		}
 		_, doubted := p.kernel.doubts[doubt{o.Service.ServiceKey, o.Dest.Addr}]
 		_, whole := p.kernel.doubts[doubt{o.Service.ServiceKey, netip.AddrPort{}}]
-		if !first && !doubted && !whole {
+		if !first && !doubted && !whole && o.Kind != event.IPVSDelService {
 			p.tally.Drift[o.Kind]++
+			drift = true
 		}
 	}
 	if one == nil || several {
-		return ipvsSubject
+		return ipvsSubject, drift
 	}
-	return one.subject
+	return one.subject, drift
 }
 
-// count notes the size of the kernel's table.
+// count notes how much of the kernel's table is not ours.
 func (p *Pool) count(t Table) {
-	p.tally.Services, p.tally.Dests = uint32(len(t)), 0
+	k := &p.kernel
+	k.foreignServices, k.foreignDests = 0, 0
 	for i := range t {
-		p.tally.Dests += uint32(len(t[i].Dests))
+		if k.entries[t[i].Service.ServiceKey] == nil {
+			k.foreignServices++
+			k.foreignDests += uint32(len(t[i].Dests))
+		}
 	}
 }
 

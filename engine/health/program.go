@@ -40,6 +40,8 @@ type kernel struct {
 	// doubts are destinations and services (with no address) for which an operation
 	// failed: that they differ is nobody's doing.
 	doubts map[doubt]struct{}
+	// What somebody else has in the table, when it was last read.
+	foreignServices, foreignDests uint32
 	// readAt is when to read the table; backoff grows while operations fail.
 	readAt  event.Instant
 	backoff time.Duration
@@ -99,12 +101,17 @@ func (p *Pool) touchAll(s *service, why event.Reason, cause event.Ref) {
 
 func (p *Pool) queue(s *service, why event.Reason, cause event.Ref) {
 	k := &p.kernel
-	if k.why == event.ReasonNone {
-		k.why, k.cause = why, cause
-	}
+	k.because(why, cause)
 	if !s.queued {
 		s.queued = true
 		k.dirty = append(k.dirty, s)
+	}
+}
+
+// because notes why the kernel is to be told; the first reason counts.
+func (k *kernel) because(why event.Reason, cause event.Ref) {
+	if k.why == event.ReasonNone {
+		k.why, k.cause = why, cause
 	}
 }
 
@@ -153,7 +160,11 @@ func (s *service) each(do func(*server)) {
 // program tells the kernel what has changed since it was last told.
 func (p *Pool) program() {
 	k := &p.kernel
-	if len(k.dirty) == 0 && len(k.gone) == 0 || !k.read || !k.available {
+	if !k.read || !k.available {
+		return
+	}
+	if len(k.dirty) == 0 && len(k.gone) == 0 {
+		k.why, k.cause = event.ReasonNone, event.Ref{}
 		return
 	}
 	var d differ

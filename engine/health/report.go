@@ -163,7 +163,9 @@ func (p *Pool) Counters(now event.Instant, c *event.Counters) {
 			c.Checks = append(c.Checks, p.checks[id].tally(uint32(id)))
 		}
 	}
-	p.tally.OwnServices, p.tally.OwnDests = p.own()
+	t := &p.tally
+	t.OwnServices, t.OwnDests = p.own()
+	t.Services, t.Dests = t.OwnServices+p.kernel.foreignServices, t.OwnDests+p.kernel.foreignDests
 	c.Pool, c.HasPool = p.tally, true
 }
 
@@ -199,6 +201,9 @@ func (c *check) tally(id uint32) event.CheckTally {
 
 // own counts what of ours the kernel has.
 func (p *Pool) own() (services, dests uint32) {
+	if !p.kernel.read {
+		return 0, 0
+	}
 	for _, s := range p.services {
 		for _, e := range s.entries {
 			if e.present {
