@@ -4,6 +4,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/vigild/vigild/config/syntax"
@@ -84,6 +85,7 @@ type builder struct {
 	statics   []staticAddress
 	names     map[string]map[string]syntax.Pos
 	commands  []commandUse
+	lvs       servers
 }
 
 // opt is a value that may be absent, with the place where it was given.
@@ -94,6 +96,19 @@ type opt[T any] struct {
 }
 
 func (o opt[T]) or(otherwise T) T {
+	if o.set {
+		return o.v
+	}
+	return otherwise
+}
+
+// maybe is a value that may be absent.
+type maybe[T any] struct {
+	v   T
+	set bool
+}
+
+func (o maybe[T]) or(otherwise T) T {
 	if o.set {
 		return o.v
 	}
@@ -134,22 +149,32 @@ func (b *builder) defaults() {
 func (b *builder) statements(nodes []*syntax.Node, path string) []*syntax.Node {
 	outer := b.path
 	b.path = path
-	var out []*syntax.Node
-	for _, n := range nodes {
-		if n.Keyword == "" && n.HasBlock {
-			continue // the language has told
+	keywords := b.index[path]
+	out, copied := nodes, false // copied when one differs from its canonical form
+	for i, n := range nodes {
+		c := b.statement(keywords, n)
+		if !copied && c != n {
+			out, copied = append(make([]*syntax.Node, 0, len(nodes)), nodes[:i]...), true
 		}
-		k := b.index[path][n.Keyword]
-		if k == nil {
-			b.unknown(n)
-			continue
-		}
-		if c := b.one(k, n); c != nil {
+		if copied && c != nil {
 			out = append(out, c)
 		}
 	}
 	b.path = outer
 	return out
+}
+
+// statement reads one statement.
+func (b *builder) statement(keywords map[string]*Keyword, n *syntax.Node) *syntax.Node {
+	if n.Keyword == "" && n.HasBlock {
+		return nil // the language has told
+	}
+	k := keywords[n.Keyword]
+	if k == nil {
+		b.unknown(n)
+		return nil
+	}
+	return b.one(k, n)
 }
 
 // one reads a statement whose keyword is known.
@@ -196,10 +221,22 @@ func clip(s string) string {
 
 // same gives the canonical form of a simple statement: today's keyword and these words.
 func same(k *Keyword, n *syntax.Node, words ...string) *syntax.Node {
-	name := k.Name
-	if k.Instead != "" && !strings.ContainsAny(k.Instead, " /") {
-		name = k.Instead
+	name := k.today()
+	if !n.HasBlock && n.Spelled(name, words) {
+		return n
 	}
+	return fresh(name, n, words)
+}
+
+// today is the keyword, or the one that an old one stands for.
+func (k *Keyword) today() string {
+	if k.Instead != "" && !strings.ContainsAny(k.Instead, " /") {
+		return k.Instead
+	}
+	return k.Name
+}
+
+func fresh(name string, n *syntax.Node, words []string) *syntax.Node {
 	c := &syntax.Node{Keyword: name, Pos: n.Pos}
 	for _, w := range words {
 		c.Args = append(c.Args, syntax.Word{Text: w})
@@ -218,7 +255,11 @@ func listed(n *syntax.Node, words ...string) *syntax.Node {
 
 // blockOf gives the canonical form of a block.
 func blockOf(k *Keyword, n *syntax.Node, children []*syntax.Node, words ...string) *syntax.Node {
-	c := same(k, n, words...)
+	name := k.today()
+	if n.HasBlock && len(children) == len(n.Children) && (len(children) == 0 || &children[0] == &n.Children[0]) && n.Spelled(name, words) {
+		return n
+	}
+	c := fresh(name, n, words)
 	c.HasBlock, c.Children = true, children
 	return c
 }
@@ -294,4 +335,139 @@ func tri(v bool) event.Tri {
 		return event.TriOn
 	}
 	return event.TriOff
+}
+
+// Tier is how common a keyword is: A is in nearly every configuration, D is obsolete.
+type Tier byte
+
+// Keyword is one row of the table that drives parsing, suggestions, documentation and completion.
+type Keyword struct {
+	// Block is where the keyword stands: "" at the top, else names of blocks joined by "/".
+	Block string
+	Name  string
+	// Form is what follows the keyword, as a person would write it; braces mean a block.
+	Form    string
+	Default string
+	Tier    Tier
+	// Doc is one sentence.
+	Doc string
+	// Instead is today's spelling of an old keyword.
+	Instead string
+	// NoEffect says why the keyword is understood and changes nothing; empty for all that act.
+	NoEffect string
+
+	read reader
+	// path is what Path gives, once the row stands in the table.
+	path string
+}
+
+// Path gives the block path that the keyword's own block has.
+func (k *Keyword) Path() string {
+	switch {
+	case k.path != "":
+		return k.path
+	case k.Block == "":
+		return k.Name
+	}
+	return k.Block + "/" + k.Name
+}
+
+// IsBlock tells whether the keyword takes braces.
+func (k *Keyword) IsBlock() bool { return strings.Contains(k.Form, "{") }
+
+// A reader takes a statement, fills the configuration, and gives the statement's canonical form, or nil when there is
+// nothing to keep of it.
+type reader func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node
+
+// Keywords is every keyword there is, block by block.
+var Keywords = slices.Concat(
+	topKeywords,
+	in("global_defs", globalKeywords, processKeywords, mailKeywords, lvsKeywords),
+	in("track_group", trackGroupKeywords),
+	in("garp_group", garpGroupKeywords),
+	in("vrrp_sync_group", groupKeywords),
+	in("vrrp_script", scriptKeywords),
+	in("track_file", fileKeywords),
+	in("vrrp_track_file", fileKeywords),
+	in("vrrp_track_process", trackProcessKeywords),
+	in("bfd_instance", bfdKeywords),
+	in("vrrp_instance", instanceKeywords, notifyKeywords, instanceGarpKeywords),
+	in("vrrp_instance/authentication", authKeywords),
+	in("vrrp_instance/auth_hmac", hmacKeywords),
+	serverTables(),
+)
+
+// in puts rows into a block.
+func in(block string, tables ...[]Keyword) []Keyword {
+	rows := slices.Concat(tables...)
+	for i := range rows {
+		rows[i].Block = block
+		rows[i].path = rows[i].Path()
+	}
+	return rows
+}
+
+// index finds keywords by block and name.
+type index map[string]map[string]*Keyword
+
+func newIndex(rows []Keyword) index {
+	x := index{}
+	for i := range rows {
+		k := &rows[i]
+		if x[k.Block] == nil {
+			x[k.Block] = map[string]*Keyword{}
+		}
+		x[k.Block][k.Name] = k
+	}
+	return x
+}
+
+// Find gives the row of a keyword in a block, or nil.
+func Find(block, name string) *Keyword {
+	for i := range Keywords {
+		if Keywords[i].Block == block && Keywords[i].Name == name {
+			return &Keywords[i]
+		}
+	}
+	return nil
+}
+
+// Suggest gives the keyword of the block that is most like the name, or "" when none is near.
+func Suggest(block, name string) string { return newIndex(Keywords).suggest(block, name) }
+
+func (x index) suggest(block, name string) string {
+	best, least := "", 1+min(3, max(1, len(name)/3))
+	if len(name) > 40 {
+		return ""
+	}
+	for candidate, k := range x[block] {
+		d := syntax.Distance(strings.ToLower(name), strings.ToLower(candidate), least)
+		if d < least || (d == least && best != "" && candidate < best) {
+			best, least = candidate, d
+			if k.Instead != "" {
+				best = k.Instead
+			}
+		}
+	}
+	return best
+}
+
+// elsewhere gives the blocks in which a keyword is known.
+func (x index) elsewhere(name string) []string {
+	var out []string
+	for block, names := range x {
+		if names[name] != nil && names[name].Tier != 'D' {
+			if block == "" {
+				block = "the top level"
+			}
+			out = append(out, block)
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int {
+		if d := strings.Count(a, "/") - strings.Count(b, "/"); d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	return out
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/vigild/vigild/config/syntax"
 	"github.com/vigild/vigild/engine/bfd"
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/health"
 	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/track"
 	"github.com/vigild/vigild/engine/vrrp"
@@ -41,12 +42,14 @@ type Config struct {
 	// Sessions are the BFD sessions; BFD runs parallel to it.
 	Sessions []bfd.Settings
 	BFD      []BFD
+	// Health is the virtual servers; Services run parallel to Health.Services, and so does Notify.Services.
+	Health   health.Settings
+	Services []Service
+	// Programs are those of MISC_CHECK, each once, by the name that its checkers have as Spec.
+	Programs []track.ScriptSettings
 	// TrackGroups are the track_group blocks: instances that follow static addresses.
 	TrackGroups []TrackGroup
-	// Rest is what is kept as text for parts of vigild that read it themselves: virtual servers.
-	Rest []*syntax.Node
-
-	canonical []*syntax.Node
+	canonical   []*syntax.Node
 	// mailServer is the address of smtp_server, zero when it is not known.
 	mailServer netip.Addr
 	// unfound are the programs of notify scripts that were not there.
@@ -104,7 +107,11 @@ type Global struct {
 	LVSFlushEnd string // lvs_flush_on_stop: "", "all" or "VS"
 	// LVSSyncDaemon names the interface and the instance that the IPVS sync daemon follows.
 	LVSSyncDaemon SyncDaemon
-	LinkbeatPoll  bool
+	LVSTimeouts   Timeouts
+	// NoCheckerEmails, LogAllFailures and InitNotifies are no_checker_emails, checker_log_all_failures and rs_init_notifies.
+	NoCheckerEmails, LogAllFailures, InitNotifies bool
+
+	LinkbeatPoll bool
 }
 
 // Processes is how the roles run.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/vigild/vigild/config/syntax"
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/vrrp"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -97,7 +98,8 @@ func settings(b *strings.Builder, name string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.IsExported() {
+			// What a probe does is in its Spec; it itself is full of pointers.
+			if f := v.Type().Field(i); f.IsExported() && f.Name != "Prober" {
 				settings(b, name+"."+f.Name, v.Field(i))
 			}
 		}
@@ -121,7 +123,7 @@ func settings(b *strings.Builder, name string, v reflect.Value) {
 // meaning is a configuration without where it came from.
 func meaning(c *Config) Config {
 	m := *c
-	m.Files, m.Hash, m.Warnings, m.canonical, m.Rest = nil, 0, 0, nil, nil
+	m.Files, m.Hash, m.Warnings, m.canonical = nil, 0, 0, nil
 	m.Instances, m.Groups, m.Scripts = slices.Clone(m.Instances), slices.Clone(m.Groups), slices.Clone(m.Scripts)
 	for i := range m.Instances {
 		m.Instances[i].Pos = syntax.Pos{}
@@ -131,6 +133,10 @@ func meaning(c *Config) Config {
 	}
 	for i := range m.Scripts {
 		m.Scripts[i].Pos = syntax.Pos{}
+	}
+	m.Services = slices.Clone(m.Services)
+	for i := range m.Services {
+		m.Services[i].Pos = syntax.Pos{}
 	}
 	return m
 }
@@ -204,6 +210,9 @@ func sameMeaning(t *testing.T, c *Config, text []byte) {
 	if !reflect.DeepEqual(worker.VRRP, c.VRRP) || !reflect.DeepEqual(worker.Notify, c.Notify) {
 		t.Errorf("a worker understands\n%s\nwant\n%s", describe(worker), describe(c))
 	}
+	if !reflect.DeepEqual(worker.Health, c.Health) {
+		t.Errorf("a worker serves\n%s\nwant\n%s", describe(worker), describe(c))
+	}
 	if worker.Hash != c.Hash || !slices.Equal(worker.Files, c.Files) {
 		t.Errorf("a worker sees hash %x of %q, want %x of %q", worker.Hash, worker.Files, c.Hash, c.Files)
 	}
@@ -273,7 +282,7 @@ func TestCorpus(t *testing.T) {
 		if code := TestExit(found); code != want {
 			t.Errorf("%s: exit %d\n%s", name, code, problemLines(found))
 		}
-		if len(c.VRRP.Instances)+len(c.Rest) == 0 {
+		if len(c.VRRP.Instances)+len(c.Health.Services) == 0 {
 			t.Errorf("%s: nothing in it", name)
 		}
 		sameMeaning(t, c, text)
@@ -356,5 +365,18 @@ func TestRows(t *testing.T) {
 	if v.Subject != (event.Subject{Kind: event.SubjectInstance, Name: "V4", Family: 4, VRID: 51}) || v.SyncGroup != "G" || v.IfIndex != 4 ||
 		v.ScriptMaster != "'/bin/true' 'x y'" || !v.NotifyExec || v.Preempt || v.TrackPrimary || !v.SMTPAlert {
 		t.Errorf("instance row %+v", v)
+	}
+}
+
+// TestOldChecksum: old_unicast_checksum alone speaks it from the start, with never not at all, without it the peers decide.
+func TestOldChecksum(t *testing.T) {
+	const head, tail = "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n version 3\n unicast_peer {\n 192.0.2.9\n }\n virtual_ipaddress {\n 192.0.2.1\n }\n", "}\n"
+	for line, want := range map[string]vrrp.Checksum{
+		"": vrrp.ChecksumAuto, " old_unicast_checksum\n": vrrp.ChecksumOld, " old_unicast_checksum never\n": vrrp.ChecksumNew,
+	} {
+		c, problems := Parse([]byte(head+line+tail), testEnvironment(false))
+		if c == nil || len(c.VRRP.Instances) != 1 || c.VRRP.Instances[0].UnicastChecksum != want {
+			t.Errorf("%q: %+v", line, problems)
+		}
 	}
 }

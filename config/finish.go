@@ -35,8 +35,9 @@ func (b *builder) finish() {
 	b.settleGroups()
 	b.checkLinkDelays()
 	b.checkReferences()
+	b.finishServices()
 	b.finishTracked()
-	for _, name := range []string{"notify_fifo", "vrrp_notify_fifo"} {
+	for _, name := range []string{"notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo"} {
 		f := b.g.fifos[name]
 		if f == nil {
 			continue

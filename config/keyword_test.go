@@ -4,7 +4,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -87,69 +86,6 @@ func TestSeconds(t *testing.T) {
 	}
 }
 
-// TestMachine asks this machine about itself.
-func TestMachine(t *testing.T) {
-	e := Machine(true)
-	if i, ok := e.Interface("lo"); !ok || !i.Loopback || i.Index == 0 {
-		t.Errorf("lo: %+v, %v", i, ok)
-	}
-	if _, ok := e.Interface("none0"); ok {
-		t.Error("none0 exists")
-	}
-	if a, err := e.Account("root", ""); err != nil || a.UID != 0 || a.GID != 0 {
-		t.Errorf("root: %+v, %v", a, err)
-	}
-	for _, c := range [][2]string{{"no such user", ""}, {"root", "no such group"}} {
-		if _, err := e.Account(c[0], c[1]); err == nil {
-			t.Errorf("%v exists", c)
-		}
-	}
-	dir := t.TempDir()
-	program := filepath.Join(dir, "program")
-	plain := filepath.Join(dir, "plain")
-	for name, mode := range map[string]os.FileMode{program: 0o755, plain: 0o644} {
-		if err := os.WriteFile(name, []byte("#!/bin/sh\n"), mode); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Chmod(program, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if s := e.Script(program, Account{}); s.Problem != "" || s.Shell || !strings.Contains(s.Insecure, program) {
-		t.Errorf("a program that everybody may write: %+v", s)
-	}
-	if s := e.Script(plain, Account{}); s.Problem != "" || !s.Shell {
-		t.Errorf("a file that cannot be executed: %+v", s)
-	}
-	link, name := filepath.Join(dir, "folder"), filepath.Join(dir, "name")
-	if err := errors.Join(os.Symlink(dir, link), os.Symlink(program, name)); err != nil {
-		t.Fatal(err)
-	}
-	if s := e.Script(filepath.Join(link, "name"), Account{}); s.Path != name || !strings.Contains(s.Insecure, program) {
-		t.Errorf("a link in a linked folder: %+v", s)
-	}
-	// A link that everybody may replace, to a program that nobody may.
-	open := filepath.Join(dir, "open")
-	if err := errors.Join(os.Mkdir(open, 0o700), os.Chmod(open, 0o777), os.Symlink("/bin/sh", filepath.Join(open, "sh"))); err != nil {
-		t.Fatal(err)
-	}
-	if s := e.Script(filepath.Join(open, "sh"), Account{}); !strings.Contains(s.Insecure, open) {
-		t.Errorf("a link in an open folder: %+v", s)
-	}
-	if s := e.Script(filepath.Join(dir, "none"), Account{}); s.Problem != "it does not exist" {
-		t.Errorf("nothing: %+v", s)
-	}
-	if s := e.Script(dir, Account{}); s.Problem != "it is not a regular file" {
-		t.Errorf("a directory: %+v", s)
-	}
-	if s := e.Script("sh", Account{}); s.Problem != "" || s.Shell || !strings.HasSuffix(s.Path, "/bin/sh") {
-		t.Errorf("a name without path: %+v", s)
-	}
-	if s := e.Script("no-such-program", Account{}); s.Problem != "it does not exist" || s.Path != "" {
-		t.Errorf("a name that no folder has: %+v", s)
-	}
-}
-
 // FuzzBuild: any text gives a configuration whose print and consolidated text mean the same.
 func FuzzBuild(f *testing.F) {
 	for _, pattern := range []string{"testdata/good/*.conf", "testdata/bad/*.conf", "testdata/corpus/*.conf"} {
@@ -184,24 +120,51 @@ func FuzzBuild(f *testing.F) {
 	})
 }
 
-// BenchmarkTestLarge is a configuration test of 37,265 real servers: language, keywords and consolidation.
-func BenchmarkTestLarge(b *testing.B) {
+// Large is how many virtual and real servers the large configuration has.
+const largeServices, largeServers = 2277, 37205
+
+// largeText is a configuration of that size.
+func largeText() string {
 	var text strings.Builder
-	for v := range 145 {
-		fmt.Fprintf(&text, "virtual_server 10.0.%d.1 80 {\n    delay_loop 6\n    protocol TCP\n", v)
-		for r := range 257 {
-			fmt.Fprintf(&text, "    real_server 10.%d.%d.%d 80 {\n        weight 1\n        TCP_CHECK {\n            connect_timeout 3\n        }\n    }\n", v, r>>7, r&127)
+	left := largeServers
+	for v := range largeServices {
+		fmt.Fprintf(&text, "virtual_server 10.%d.%d.1 80 {\n    delay_loop 6\n    lb_algo wrr\n    lb_kind NAT\n    protocol TCP\n", v>>8, v&255)
+		n := left / (largeServices - v)
+		left -= n
+		for r := range n {
+			fmt.Fprintf(&text, "    real_server 172.%d.%d.%d 80 {\n        weight 1\n        TCP_CHECK {\n            connect_timeout 3\n        }\n    }\n", v>>8, v&255, r+1)
 		}
 		text.WriteString("}\n")
 	}
+	return text.String()
+}
+
+// BenchmarkTestLarge is a configuration test of 2,277 virtual and 37,205 real servers: language, keywords, settings and
+// consolidation.
+func BenchmarkTestLarge(b *testing.B) {
 	name := filepath.Join(b.TempDir(), "large.conf")
-	if err := os.WriteFile(name, []byte(text.String()), 0o600); err != nil {
+	if err := os.WriteFile(name, []byte(largeText()), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if c, _, found := loadTest(name); TestExit(found) != ExitOK || len(c.Rest) != 145 {
+		if c, _, found := loadTest(name); TestExit(found) != ExitOK || len(c.Health.Services) != largeServices {
 			b.Fatal(problemLines(found))
+		}
+	}
+}
+
+// BenchmarkParseLarge is what a worker does with the same configuration.
+func BenchmarkParseLarge(b *testing.B) {
+	name := filepath.Join(b.TempDir(), "large.conf")
+	if err := os.WriteFile(name, []byte(largeText()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	_, text, _ := loadTest(name)
+	b.ReportAllocs()
+	for b.Loop() {
+		if c, _ := Parse(text, Environment{Hostname: "router.example.org"}); len(c.Health.Services) != largeServices {
+			b.Fatalf("%d services", len(c.Health.Services))
 		}
 	}
 }

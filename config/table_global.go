@@ -238,8 +238,8 @@ var processKeywords = append(append(append(
 	row("notify_fifo_script", `"COMMAND" [USER [GROUP]]`, "", 'B', "A program that reads this FIFO, whose path is its last argument.", readFIFOScript),
 	row("vrrp_notify_fifo", "PATH [USER [GROUP]]", "", 'B', "A FIFO that changes of instances and groups are written to.", readFIFO),
 	row("vrrp_notify_fifo_script", `"COMMAND" [USER [GROUP]]`, "", 'B', "A program that reads this FIFO, whose path is its last argument.", readFIFOScript),
-	row("lvs_notify_fifo", "PATH [USER [GROUP]]", "", 'B', "A FIFO that changes of virtual and real servers are written to.", readFIFO).inert(noServers),
-	row("lvs_notify_fifo_script", `"COMMAND" [USER [GROUP]]`, "", 'B', "A program that reads this FIFO, whose path is its last argument.", readFIFOScript).inert(noServers),
+	row("lvs_notify_fifo", "PATH [USER [GROUP]]", "", 'B', "A FIFO that changes of virtual and real servers are written to.", readFIFO),
+	row("lvs_notify_fifo_script", `"COMMAND" [USER [GROUP]]`, "", 'B', "A program that reads this FIFO, whose path is its last argument.", readFIFOScript),
 	row("fifo_write_vrrp_states_on_reload", "", "off", 'C', "Writes the present states to the FIFOs after a reload.", mark(func(b *builder) *bool { return &b.c.Global.FIFOStatesOnReload })),
 	row("snmp_socket", "ADDRESS", "/var/agentx/master", 'B', "Where the SNMP master agent listens for subagents.", text(func(b *builder, s string) { b.c.Global.SNMP.Socket = s })),
 	row("enable_traps", "", "off", 'B', "Sends SNMP notifications.", mark(func(b *builder) *bool { return &b.c.Global.SNMP.Traps })),
@@ -287,25 +287,9 @@ var mailKeywords = []Keyword{
 	row("smtp_alert_vrrp", yesNo, "that of smtp_alert", 'B', "The same for instances and sync groups.", truth(func(b *builder, v bool) { b.c.Global.SMTPAlertVRRP = tri(v) })),
 	row("smtp_alert_checker", yesNo, "that of smtp_alert", 'B', "The same for virtual and real servers.", truth(func(b *builder, v bool) { b.c.Global.SMTPAlertChecker = tri(v) })),
 	row("no_email_faults", "", "off", 'C', "Sends no mail about a transition to FAULT.", mark(func(b *builder) *bool { return &b.c.Notify.SMTP.NoFaults })),
-	row("no_checker_emails", yesNo, "off", 'C', "Mails the changes of a real server, not those of its single checkers.", truth(func(*builder, bool) {})).inert(noServers),
-	row("checker_log_all_failures", yesNo, "off", 'C', "Logs each failed check, not only changes.", truth(func(*builder, bool) {})).inert(noServers),
-	row("rs_init_notifies", yesNo, "off", 'C', "Runs the notify scripts of real servers for their first state too.", truth(func(*builder, bool) {})).inert(noServers),
-}
-
-// lvsKeywords are the rows of global_defs about IPVS.
-var lvsKeywords = []Keyword{
-	row("lvs_timeouts", "[tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]", "the kernel's", 'B', "The time-outs of IPVS connections.", kept).inert(noServers),
-	row("lvs_flush", "", "off", 'B', "Removes every IPVS service at the start.", mark(func(b *builder) *bool { return &b.c.Global.LVSFlush })).inert(noServers),
-	row("lvs_flush_on_stop", "[VS]", "off", 'B', "Removes every IPVS service at stop, or with VS those that are configured.", readFlushOnStop).inert(noServers),
-	old("lvs_flush_onstop", "lvs_flush_on_stop", "[VS]", readFlushOnStop),
-	row("lvs_sync_daemon", "INTERFACE [inst] INSTANCE [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]", "", 'B', "Runs the daemon that copies IPVS connections, as master or backup like an instance.", readSyncDaemon).inert(noServers),
-	row("nftables_ipvs", "[TABLE]", "keepalived_ipvs", 'C', "Lets one IPVS service serve a whole group by marks that nftables sets.", kept).inert(noServers),
-	row("nftables_ipvs_priority", "N", "-1", 'C', "The priority of the chains for that.", number(math.MinInt32, math.MaxInt32, func(*builder, int64) {})).inert(noServers),
-	row("nftables_ipvs_start_fwmark", "N", "1000", 'C', "The first mark for that.", number(1, math.MaxUint32, func(*builder, int64) {})).inert(noServers),
-	row("lvs_netlink_cmd_rcv_bufs", "BYTES", "the kernel's", 'C', "The receive buffer of the check worker's socket for commands.", number(0, math.MaxUint32, func(*builder, int64) {})).inert(noServers),
-	row("lvs_netlink_cmd_rcv_bufs_force", yesNo, "off", 'C', "Takes that size even beyond the kernel's limit.", truth(func(*builder, bool) {})).inert(noServers),
-	row("lvs_netlink_monitor_rcv_bufs", "BYTES", "the kernel's", 'C', "The receive buffer of the check worker's socket for messages.", number(0, math.MaxUint32, func(*builder, int64) {})).inert(noServers),
-	row("lvs_netlink_monitor_rcv_bufs_force", yesNo, "off", 'C', "Takes that size even beyond the kernel's limit.", truth(func(*builder, bool) {})).inert(noServers),
+	row("no_checker_emails", yesNo, "off", 'C', "Mails the changes of a real server, not those of its single checkers.", truth(func(b *builder, v bool) { b.c.Global.NoCheckerEmails = v })),
+	row("checker_log_all_failures", yesNo, "off", 'C', "Logs each failed check, not only changes.", truth(func(b *builder, v bool) { b.c.Global.LogAllFailures = v })),
+	row("rs_init_notifies", yesNo, "off", 'C', "Runs the notify scripts of real servers for their first state too.", truth(func(b *builder, v bool) { b.c.Global.InitNotifies = v })),
 }
 
 // fifoDraft is a FIFO and its reader, which stand in two statements.
@@ -376,60 +360,6 @@ func readRecipients(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 		out = append(out, &syntax.Node{Keyword: w.Text, Pos: w.Pos})
 	}
 	return blockOf(k, n, out)
-}
-
-func readFlushOnStop(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
-	b.c.Global.LVSFlushEnd = "all"
-	if len(n.Args) == 0 {
-		return same(k, n)
-	}
-	return oneOf([]string{"VS"}, func(b *builder, s string) { b.c.Global.LVSFlushEnd = s })(b, k, n)
-}
-
-// readSyncDaemon takes the words of lvs_sync_daemon, in today's form or as INTERFACE INSTANCE [ID].
-func readSyncDaemon(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
-	if len(n.Args) < 2 {
-		b.fatal(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value", n.Keyword+" "+k.Form)
-		return nil
-	}
-	d := SyncDaemon{Interface: n.Arg(0), ID: -1}
-	for i := 1; i < len(n.Args); i++ {
-		limits := map[string][2]int64{"id": {0, 255}, "maxlen": {1, 65507}, "port": {1, 65535}, "ttl": {1, 255}}
-		fields := map[string]*int{"id": &d.ID, "maxlen": &d.MaxLen, "port": &d.Port, "ttl": &d.TTL}
-		word := n.Args[i].Text
-		if l, ok := limits[word]; ok && i+1 < len(n.Args) {
-			i++
-			v, good := b.integer(n.Args[i].Text, n.ArgPos(i), l[0], l[1])
-			if !good {
-				return nil
-			}
-			*fields[word] = int(v)
-			continue
-		}
-		switch {
-		case word == "inst" && i+1 < len(n.Args):
-			i++
-			d.Instance = n.Args[i].Text
-		case word == "group" && i+1 < len(n.Args):
-			i++
-			a, good := b.address(n.Args[i].Text, n.ArgPos(i))
-			if !good || !a.IsMulticast() {
-				b.err(n.ArgPos(i), RuleBadAddress, "'"+clip(n.Args[i].Text)+"' is not a multicast address", "")
-				return nil
-			}
-			d.Group = netip.Addr.String(a)
-		case d.Instance == "":
-			d.Instance = word
-		default:
-			v, good := b.integer(word, n.ArgPos(i), 0, 255)
-			if !good {
-				return nil
-			}
-			d.ID = int(v)
-		}
-	}
-	b.c.Global.LVSSyncDaemon = d
-	return kept(b, k, n)
 }
 
 // readRouterID reads router_id. compat: without a value it is passed over, and not the end of everything.

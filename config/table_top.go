@@ -34,7 +34,6 @@ func (k Keyword) inert(why string) Keyword {
 
 const (
 	yesNo        = "[true|on|yes|false|off|no]"
-	noServers    = "virtual servers are not served by this version"
 	noPolling    = "link state comes from the kernel by netlink"
 	noFilterKind = "packets are filtered by nftables alone"
 	noBuffers    = "socket buffers are sized by vigild itself"
@@ -89,9 +88,9 @@ var topKeywords = []Keyword{
 	})),
 	row("child_wait_time", "SECONDS", "5", 'C', "How long the parent waits for its workers at stop before it kills them.", number(0, math.MaxUint32, func(b *builder, v int64) { b.c.Global.ChildWaitTime = time.Duration(v) * second })),
 	row("bfd_instance", "NAME { ... }", "", 'B', "A BFD session with a neighbour.", readBFD),
-	row("virtual_server_group", "NAME { ADDRESS [PORT] | fwmark N ... }", "", 'B', "Addresses that one virtual server answers at.", keepBlock).inert(noServers),
-	row("virtual_server", "ADDRESS [PORT] | fwmark N | group NAME { ... }", "", 'A', "A load-balanced service and its real servers.", readKept).inert(noServers),
-	row("SSL", "{ ... }", "", 'C', "Certificates shown to real servers by SSL_GET.", readKept).inert(noServers),
+	row("virtual_server_group", "NAME { ADDRESS[-LAST] [PORT] | fwmark N [inet|inet6] ... }", "", 'B', "Addresses that one virtual server answers at.", readServiceGroup),
+	row("virtual_server", "ADDRESS [PORT] | fwmark N | group NAME { ... }", "", 'A', "A load-balanced service and its real servers.", readService),
+	row("SSL", "{ ... }", "", 'C', "Certificates shown to real servers by SSL_GET.", readPlainBlock),
 }
 
 var trackGroupKeywords = []Keyword{
@@ -163,24 +162,6 @@ func readTrackGroupMembers(b *builder, k *Keyword, n *syntax.Node) *syntax.Node 
 	return blockOf(k, n, out)
 }
 
-// readKept checks the keywords of a block that another part of vigild reads, and keeps it.
-func readKept(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
-	if k.Name == "virtual_server" && len(n.Args) == 0 {
-		b.err(n.Pos, RuleMissingValue, "'virtual_server' needs an address, fwmark or group; the block is ignored", k.Name+" "+k.Form)
-		return nil
-	}
-	children := b.statements(n.Children, k.Path())
-	if k.Block == "" {
-		b.c.Rest = append(b.c.Rest, n)
-	}
-	if slices.Equal(children, n.Children) {
-		return n
-	}
-	copied := *n
-	copied.Children = children
-	return &copied
-}
-
 // numbers takes several whole numbers.
 func numbers(lo, hi int64, set func(*builder, []int)) reader {
 	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
@@ -228,61 +209,6 @@ func readUmask(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	}
 	b.c.Global.Umask = mask
 	return same(k, n, "0"+strconv.FormatUint(uint64(mask), 8))
-}
-
-// checkerKeywords stand in every kind of checker.
-const checkerKeywords = "connect_ip B connect_port A bindto B bind_port C bind_if C connect_timeout A fwmark C retry A delay_before_retry A " +
-	"warmup C delay_loop B alpha C log_all_failures C"
-
-// others are the blocks that other parts of vigild read: which keywords stand in them, each with its tier. One that
-// opens a block ends in {.
-var others = []struct{ block, keywords string }{
-	{"SSL", "password C ca C certificate C key C"},
-	{"virtual_server", "ip_family B retry B delay_before_retry B warmup C connect_timeout B delay_loop A inhibit_on_failure B lb_algo A " +
-		"lvs_sched A hashed D ops B flag-1 C flag-2 C flag-3 C sh-port C sh-fallback C mh-port C mh-fallback C lb_kind A lvs_method A " +
-		"persistence_engine C persistence_timeout A persistence_granularity B protocol A ha_suspend B smtp_alert B virtualhost B " +
-		"snmp_name C alpha B omega B quorum_up B quorum_down B quorum B hysteresis B weight C sorry_server B sorry_server_inhibit C " +
-		"sorry_server_lvs_method C real_server{ A"},
-	{"virtual_server/real_server", "weight A lvs_method B uthreshold C lthreshold C inhibit_on_failure B notify_up A notify_down A alpha C " +
-		"retry B delay_before_retry B warmup C connect_timeout B delay_loop B smtp_alert B virtualhost C snmp_name C TCP_CHECK{ A " +
-		"HTTP_GET{ A SSL_GET{ A SMTP_CHECK{ B DNS_CHECK{ B UDP_CHECK{ B PING_CHECK{ B MISC_CHECK{ A FILE_CHECK{ C BFD_CHECK{ C"},
-	{"virtual_server/real_server/TCP_CHECK", checkerKeywords},
-	{"virtual_server/real_server/HTTP_GET", checkerKeywords + " virtualhost B http_protocol B enable_sni B sni_name C fast_recovery C url{ A"},
-	{"virtual_server/real_server/SSL_GET", checkerKeywords + " virtualhost B http_protocol B enable_sni B sni_name C fast_recovery C tls_compliant C url{ A"},
-	{"virtual_server/real_server/HTTP_GET/url", "path A digest A status_code A virtualhost B regex B regex_no_match C regex_options C " +
-		"regex_min_offset C regex_max_offset C regex_stack D"},
-	{"virtual_server/real_server/SSL_GET/url", "path A digest A status_code A virtualhost B regex B regex_no_match C regex_options C " +
-		"regex_min_offset C regex_max_offset C regex_stack D tls_compliant C"},
-	{"virtual_server/real_server/SMTP_CHECK", checkerKeywords + " helo_name B host{ D"},
-	{"virtual_server/real_server/SMTP_CHECK/host", checkerKeywords},
-	{"virtual_server/real_server/DNS_CHECK", checkerKeywords + " type B name B"},
-	{"virtual_server/real_server/UDP_CHECK", checkerKeywords + " payload B require_reply B min_reply_length C max_reply_length C"},
-	{"virtual_server/real_server/PING_CHECK", checkerKeywords},
-	{"virtual_server/real_server/MISC_CHECK", "misc_path A misc_timeout A misc_dynamic B user B retry A delay_before_retry A warmup C " +
-		"delay_loop B alpha C log_all_failures C"},
-	{"virtual_server/real_server/FILE_CHECK", "track_file C weight C"},
-	{"virtual_server/real_server/BFD_CHECK", "name C alpha C"},
-}
-
-// otherKeywords makes the rows of others. Their statements are kept as they are.
-func otherKeywords() []Keyword {
-	var out []Keyword
-	for _, o := range others {
-		words := strings.Fields(o.keywords)
-		for i := 0; i+1 < len(words); i += 2 {
-			k := Keyword{Block: o.block, Name: words[i], Form: "...", Tier: Tier(words[i+1][0]), Doc: "A setting of " + o.block + ".", read: kept}
-			if name, ok := strings.CutSuffix(k.Name, "{"); ok {
-				k.Name, k.Form, k.read = name, "{ ... }", readKept
-			}
-			out = append(out, k)
-		}
-		if strings.Contains(o.keywords, " retry ") && o.block != "virtual_server" && !strings.HasSuffix(o.block, "real_server") {
-			retry := old("nb_get_retry", "retry", "N", kept)
-			retry.Block = o.block
-			out = append(out, retry)
-		}
-	}
-	return out
 }
 
 // BFD is what stands in a bfd_instance beside the settings of its session.
@@ -492,4 +418,109 @@ func (r *rowWriter) sessions() {
 			TTL: s.TTL, MaxHops: x.MaxHops, Weight: x.Weight, Reverse: x.Reverse,
 		}})
 	}
+}
+
+const noMaps = "each address of a virtual_server_group is a service of its own"
+
+// lvsKeywords are the rows of global_defs about IPVS.
+var lvsKeywords = []Keyword{
+	row("lvs_timeouts", "[tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]", "the kernel's", 'B', "The time-outs of IPVS connections.", readTimeouts),
+	row("lvs_flush", "", "off", 'B', "Removes every IPVS service at the start.", mark(func(b *builder) *bool { return &b.c.Global.LVSFlush })),
+	row("lvs_flush_on_stop", "[VS]", "off", 'B', "Removes every IPVS service at stop, or with VS those that are configured.", readFlushOnStop),
+	old("lvs_flush_onstop", "lvs_flush_on_stop", "[VS]", readFlushOnStop),
+	row("lvs_sync_daemon", "INTERFACE [inst] INSTANCE [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]", "", 'B', "Runs the daemon that copies IPVS connections, as master or backup like an instance.", readSyncDaemon),
+	row("nftables_ipvs", "[TABLE]", "keepalived_ipvs", 'C', "Lets one IPVS service serve a whole group by marks that nftables sets.", kept).inert(noMaps),
+	row("nftables_ipvs_priority", "N", "-1", 'C', "The priority of the chains for that.", number(math.MinInt32, math.MaxInt32, func(*builder, int64) {})).inert(noMaps),
+	row("nftables_ipvs_start_fwmark", "N", "1000", 'C', "The first mark for that.", number(1, math.MaxUint32, func(*builder, int64) {})).inert(noMaps),
+	row("lvs_netlink_cmd_rcv_bufs", "BYTES", "the kernel's", 'C', "The receive buffer of the check worker's socket for commands.", number(0, math.MaxUint32, func(*builder, int64) {})).inert(noBuffers),
+	row("lvs_netlink_cmd_rcv_bufs_force", yesNo, "off", 'C', "Takes that size even beyond the kernel's limit.", truth(func(*builder, bool) {})).inert(noBuffers),
+	row("lvs_netlink_monitor_rcv_bufs", "BYTES", "the kernel's", 'C', "The receive buffer of the check worker's socket for messages.", number(0, math.MaxUint32, func(*builder, int64) {})).inert(noBuffers),
+	row("lvs_netlink_monitor_rcv_bufs_force", yesNo, "off", 'C', "Takes that size even beyond the kernel's limit.", truth(func(*builder, bool) {})).inert(noBuffers),
+}
+
+// Timeouts are lvs_timeouts; 0 leaves what the kernel has.
+type Timeouts struct {
+	TCP, FIN, UDP time.Duration
+}
+
+// readTimeouts takes lvs_timeouts. compat: a time that is no number is passed over alone.
+func readTimeouts(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	if len(n.Args) == 0 {
+		b.err(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value; it is ignored", n.Keyword+" "+k.Form)
+		return nil
+	}
+	t := &b.c.Global.LVSTimeouts
+	var words []string
+	for i := 0; i < len(n.Args); i++ {
+		field := map[string]*time.Duration{"tcp": &t.TCP, "tcpfin": &t.FIN, "udp": &t.UDP}[n.Args[i].Text]
+		if field == nil || i+1 >= len(n.Args) {
+			b.err(n.ArgPos(i), RuleBadWord, "'"+n.Keyword+"' does not know '"+clip(n.Args[i].Text)+"', or it lacks its value; it is ignored", k.Form)
+			continue
+		}
+		i++
+		v, ok := b.integer(n.Args[i].Text, n.ArgPos(i), 0, math.MaxInt32)
+		if !ok {
+			continue
+		}
+		*field = time.Duration(v) * second
+		words = append(words, n.Args[i-1].Text, strconv.FormatInt(v, 10))
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return same(k, n, words...)
+}
+
+func readFlushOnStop(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	b.c.Global.LVSFlushEnd = "all"
+	if len(n.Args) == 0 {
+		return same(k, n)
+	}
+	return oneOf([]string{"VS"}, func(b *builder, s string) { b.c.Global.LVSFlushEnd = s })(b, k, n)
+}
+
+// readSyncDaemon takes the words of lvs_sync_daemon, in today's form or as INTERFACE INSTANCE [ID].
+func readSyncDaemon(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	if len(n.Args) < 2 {
+		b.fatal(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value", n.Keyword+" "+k.Form)
+		return nil
+	}
+	d := SyncDaemon{Interface: n.Arg(0), ID: -1}
+	for i := 1; i < len(n.Args); i++ {
+		limits := map[string][2]int64{"id": {0, 255}, "maxlen": {1, 65507}, "port": {1, 65535}, "ttl": {1, 255}}
+		fields := map[string]*int{"id": &d.ID, "maxlen": &d.MaxLen, "port": &d.Port, "ttl": &d.TTL}
+		word := n.Args[i].Text
+		if l, ok := limits[word]; ok && i+1 < len(n.Args) {
+			i++
+			v, good := b.integer(n.Args[i].Text, n.ArgPos(i), l[0], l[1])
+			if !good {
+				return nil
+			}
+			*fields[word] = int(v)
+			continue
+		}
+		switch {
+		case word == "inst" && i+1 < len(n.Args):
+			i++
+			d.Instance = n.Args[i].Text
+		case word == "group" && i+1 < len(n.Args):
+			i++
+			a, good := b.address(n.Args[i].Text, n.ArgPos(i))
+			if !good || !a.IsMulticast() {
+				b.err(n.ArgPos(i), RuleBadAddress, "'"+clip(n.Args[i].Text)+"' is not a multicast address", "")
+				return nil
+			}
+			d.Group = netip.Addr.String(a)
+		case d.Instance == "":
+			d.Instance = word
+		default:
+			v, good := b.integer(word, n.ArgPos(i), 0, 255)
+			if !good {
+				return nil
+			}
+			d.ID = int(v)
+		}
+	}
+	b.c.Global.LVSSyncDaemon = d
+	return kept(b, k, n)
 }

@@ -152,7 +152,7 @@ var instanceKeywords = []Keyword{
 	row("kernel_rx_buf_size", "BYTES", "that of vrrp_rx_bufs_policy", 'C', "The receive buffer of the instance's socket.", number(1, math.MaxUint32, func(b *builder, v int64) { b.inst.extra.KernelRxBuf = uint32(v) })).inert(noBuffers),
 	row("linkbeat_use_polling", "", "", 'D', "Asked for the interface to be polled for its link state.", mark(func(b *builder) *bool { return &b.inst.extra.Linkbeat })).inert(noPolling),
 	row("debug", "0..4", "", 'D', "Set a level of logging that never did anything.", kept).inert("it never had one"),
-	row("lvs_sync_daemon_interface", "INTERFACE", "", 'D', "Named the interface of the IPVS sync daemon, which lvs_sync_daemon in global_defs now does.", readInstanceSync).inert(noServers),
+	row("lvs_sync_daemon_interface", "INTERFACE", "", 'D', "Named the interface of the IPVS sync daemon, which lvs_sync_daemon in global_defs now does.", readInstanceSync),
 	old("lvs_sync_daemon_inteface", "lvs_sync_daemon_interface", "INTERFACE", readInstanceSync),
 }
 

@@ -7,12 +7,15 @@ import (
 	"cmp"
 	"math"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/notify"
 )
 
 const second = time.Second
@@ -301,3 +304,155 @@ func kept(_ *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 }
 
 func clamp[T cmp.Ordered](v, lo, hi T) T { return min(max(v, lo), hi) }
+
+// Environment is what the configuration is checked against. A nil function means that nothing of its kind is checked.
+type Environment struct {
+	// Hostname is the node name.
+	Hostname string
+	// Test says that this is a configuration test, which is stricter: compat: at run time a number with something behind
+	// it is used for what can be read of it.
+	Test bool
+	// Interface finds a network interface by name.
+	Interface func(name string) (Interface, bool)
+	// MAC finds the MAC address of an interface; zero if it has none.
+	MAC func(name string) (mac [6]byte, exists bool)
+	// Account finds the ids of a user; an empty group means the user's own.
+	Account func(name, group string) (Account, error)
+	// Script looks at a program that an account is to run.
+	Script func(program string, a Account) ScriptState
+	// Resolve finds the address of a host; zero without an error means that nobody was asked.
+	Resolve func(host string) (netip.Addr, error)
+	// Secret reads a file that holds a key.
+	Secret func(path string) (Secret, error)
+}
+
+// Interface is what matters of a network interface.
+type Interface struct {
+	Index               int
+	Loopback, Multicast bool
+}
+
+// Account is who runs a program.
+type Account struct {
+	UID, GID uint32
+	Groups   []uint32
+}
+
+// ScriptState is what was found out about a program.
+type ScriptState struct {
+	// Problem says why it cannot be run, or is empty.
+	Problem string
+	// Shell says that it is no executable file, so that a shell must make of it what it can.
+	Shell bool
+	// Insecure says how somebody other than root could change it, or is empty.
+	Insecure string
+	// Path is where the program is, with the symbolic links among its folders resolved but not the name itself, which a
+	// program may go by; empty when it was not found.
+	Path string
+}
+
+// Secret is what a file with a key holds.
+type Secret struct {
+	Text string
+	// Insecure says who else may read it, or is empty.
+	Insecure string
+}
+
+// DefaultScriptUser runs scripts when script_user is not set and the account exists (compat).
+const DefaultScriptUser = "keepalived_script"
+
+// account gives who runs a script: the one named with it, else script_user, else the default.
+func (b *builder) account(s *notify.Script) (Account, string, error) {
+	name, group := s.User, s.Group
+	if name == "" {
+		name, group = b.c.Global.ScriptUser, b.c.Global.ScriptGroup
+	}
+	if b.e.Account == nil {
+		return Account{}, name, nil
+	}
+	if name == "" {
+		a, err := b.e.Account(DefaultScriptUser, "")
+		if err == nil {
+			return a, DefaultScriptUser, nil
+		}
+		if b.c.Global.ScriptSecurity {
+			return Account{}, "", err // compat: with enable_script_security root is no default
+		}
+		return Account{}, "root", nil
+	}
+	a, err := b.e.Account(name, group)
+	return a, name, err
+}
+
+// checkCommands looks at every script: who runs it, whether it is there, and who could change it.
+func (b *builder) checkCommands() {
+	for _, u := range b.commands {
+		if b.runnable(u.script, u.node, u.node.Keyword) == "" {
+			*u.script = notify.Script{}
+			b.drop[u.node] = true
+		}
+	}
+	for _, d := range b.scripts {
+		if b.runnable(&d.script, d.node, "vrrp_script '"+d.s.Name+"'") != "" {
+			continue
+		}
+		d.gone, d.used = true, false
+		b.drop[d.node] = true
+		gone := func(t trackLine) bool {
+			if t.Kind == event.SubjectScript && t.Name == d.s.Name {
+				b.drop[t.node] = true
+				return true
+			}
+			return false
+		}
+		for _, i := range b.drafts {
+			i.tracks = slices.DeleteFunc(i.tracks, gone)
+		}
+		for _, g := range b.groups {
+			g.tracks = slices.DeleteFunc(g.tracks, gone)
+		}
+	}
+	b.scripts = slices.DeleteFunc(b.scripts, func(d *scriptDraft) bool { return d.gone })
+}
+
+// runnable gives "" for a script that must not be run, else "direct" or "shell".
+func (b *builder) runnable(s *notify.Script, n *syntax.Node, what string) string {
+	if strings.HasPrefix(s.Argv[0], "<") {
+		return "direct" // compat: asks whether a file can be opened
+	}
+	a, _, err := b.account(s)
+	if err != nil {
+		b.err(n.Pos, RuleUnknownUser, what+" is disabled: "+err.Error(), "script_user USER in global_defs")
+		return ""
+	}
+	if b.e.Script == nil {
+		return "direct"
+	}
+	state := b.e.Script(s.Argv[0], a)
+	if state.Path != "" && !(b.c.Global.UseSymlinkPaths && filepath.IsAbs(s.Argv[0])) {
+		s.Argv[0] = state.Path // compat: so $0 has no links among its folders
+	}
+	if state.Problem != "" {
+		if strings.HasPrefix(what, "vrrp_script") {
+			b.warn(n.Pos, RuleBadCommand, what+": "+s.Argv[0]+" cannot be run: "+state.Problem+"; it is disabled", "")
+			return ""
+		}
+		b.note(n.Pos, RuleBadCommand, what+": "+s.Argv[0]+" cannot be run now: "+state.Problem, "")
+		b.c.unfound = append(b.c.unfound, s.Argv[0])
+	}
+	switch {
+	case a.UID != 0:
+	case state.Insecure != "" && b.c.Global.ScriptSecurity:
+		b.report(n.Pos, syntax.Warning, syntax.Insecure, RuleScriptSecurity, what+" is disabled: "+state.Insecure, "enable_script_security is set")
+		return ""
+	case state.Insecure != "":
+		b.report(n.Pos, syntax.Warning, syntax.Insecure, RuleScriptSecurity, what+" runs as root: "+state.Insecure, "enable_script_security refuses such scripts")
+	case !b.c.Global.ScriptSecurity && state.Problem == "" && !b.noted[RuleScriptSecurity]:
+		b.noted[RuleScriptSecurity] = true
+		b.report(n.Pos, syntax.Warning, syntax.Insecure, RuleScriptSecurity, what+" runs as root without enable_script_security", "script_user USER, or enable_script_security in global_defs")
+	}
+	if state.Shell {
+		return "shell"
+	}
+	return "direct"
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/config/machine"
 	"github.com/vigild/vigild/config/syntax"
 )
 
@@ -65,7 +66,7 @@ func (a *app) configTestCommand(s *source) *cobra.Command {
 			"that somebody other than root could change.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			_, _, found := config.Load(fileOf(args), s.language(), config.Machine(true))
+			_, _, found := config.Load(fileOf(args), s.language(), machine.Environment(true))
 			format := s.format
 			if a.json && format == syntax.FormatText {
 				format = syntax.FormatJSON
@@ -92,7 +93,7 @@ func (a *app) configPrintCommand(s *source) *cobra.Command {
 			"configuration that means the same. Problems go to the standard error.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			c, _, found := config.Load(fileOf(args), s.language(), config.Machine(true))
+			c, _, found := config.Load(fileOf(args), s.language(), machine.Environment(true))
 			if err := syntax.Report(a.errs, syntax.FormatText, version, found); err != nil {
 				return err
 			}

@@ -17,7 +17,9 @@ import (
 	"github.com/vigild/vigild/cmd/vigild/cmdline"
 
 	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/config/machine"
 	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/config/vigil"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/run/parent"
@@ -35,7 +37,7 @@ type shared struct {
 	SNMP    bool            `json:"snmp,omitempty"`
 	Started int64           `json:"started"`
 	Log     logTo           `json:"log"`
-	Observe *config.Observe `json:"observe"`
+	Observe *vigil.Settings `json:"observe"`
 	// SMTP and Webhooks are complete: what they need of files is read.
 	SMTP     notify.SMTPSettings      `json:"smtp"`
 	Webhooks []notify.WebhookSettings `json:"webhooks,omitempty"`
@@ -74,7 +76,7 @@ func (e *badConfig) Error() string {
 type loaded struct {
 	conf    *config.Config
 	image   []byte
-	observe *config.Observe
+	observe *vigil.Settings
 }
 
 // load reads the configuration and the settings from their files. All problems
@@ -82,7 +84,7 @@ type loaded struct {
 func load(o *cmdline.Options, complain func(syntax.Problem)) (*loaded, error) {
 	l := &loaded{}
 	var found []syntax.Problem
-	l.conf, l.image, found = config.Load(o.File, language(o), config.Machine(false))
+	l.conf, l.image, found = config.Load(o.File, language(o), machine.Environment(false))
 	for _, p := range found {
 		complain(p)
 	}
@@ -94,7 +96,7 @@ func load(o *cmdline.Options, complain func(syntax.Problem)) (*loaded, error) {
 		return nil, bad
 	}
 	var err error
-	if l.observe, err = config.LoadObserve(config.ObserveFrom{File: o.Settings, Environ: environ()}); err != nil {
+	if l.observe, err = vigil.Load(vigil.From{File: o.Settings, Environ: environ()}); err != nil {
 		return nil, err
 	}
 	l.observe.Control.Socket = controlSocket(o, &l.conf.Global, l.observe.Control.Socket)
@@ -154,7 +156,7 @@ func configTest(o *cmdline.Options, complaints io.Writer) int {
 		defer f.Close()
 		complaints = f
 	}
-	_, _, found := config.Load(o.File, language(o), config.Machine(true))
+	_, _, found := config.Load(o.File, language(o), machine.Environment(true))
 	if err := syntax.Report(complaints, syntax.Format(o.TestFormat), version, found); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return config.ExitFatal
@@ -226,7 +228,7 @@ func reparse(p *role.Prepared) (*config.Config, *shared, error) {
 			return nil, nil, fmt.Errorf("options of the roles: %w", err)
 		}
 	}
-	c, found := config.Parse(p.Image, config.Worker())
+	c, found := config.Parse(p.Image, machine.Worker())
 	if status := config.RunExit(found); status != 0 {
 		return nil, nil, &badConfig{status: status, problems: found}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/vigild/vigild/collector"
 	"github.com/vigild/vigild/collector/log"
 	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/config/machine"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ledger"
 	"github.com/vigild/vigild/engine/notify"
@@ -43,7 +44,7 @@ const saidMax = 1024
 // newExits returns the exits even when the error says that some could not be
 // opened.
 func newExits(sink *log.Sink, c *config.Config) (*exits, error) {
-	x := &exits{log: sink, said: make(chan event.Event, saidMax), ended: make(chan struct{}), machine: config.Machine(false)}
+	x := &exits{log: sink, said: make(chan event.Event, saidMax), ended: make(chan struct{}), machine: machine.Environment(false)}
 	x.configureAccount(c)
 	o := notify.Options{Run: x.run, Publish: x.publish, Environ: track.Environment(), Version: version}
 	x.scripts = notify.NewScripts(&c.Notify, o)

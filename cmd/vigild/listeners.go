@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/config/vigil"
 )
 
 // listeners are the sockets that the observe role serves. The parent opens and
@@ -32,7 +32,7 @@ const (
 // wanted returns the listeners that the settings ask for, opened where they
 // are new. What could not be opened is in the error: addresses are not given
 // up for want of a page about them.
-func (l *listeners) wanted(o *config.Observe) (map[string]*os.File, error) {
+func (l *listeners) wanted(o *vigil.Settings) (map[string]*os.File, error) {
 	names := make([]string, 0, len(o.Web.Listen)+1)
 	for _, a := range o.Web.Listen {
 		names = append(names, serveHTTP+a)
@@ -90,7 +90,7 @@ func (l *listeners) shut(name string, f *os.File) {
 	f.Close()
 }
 
-func listen(name string, o *config.Control) (*os.File, error) {
+func listen(name string, o *vigil.Control) (*os.File, error) {
 	if path, ok := strings.CutPrefix(name, serveControl); ok {
 		return listenUnix(path, o)
 	}
@@ -104,7 +104,7 @@ func listen(name string, o *config.Control) (*os.File, error) {
 
 // listenUnix makes the socket of vigilctl. Whoever may open it may ask for a
 // reload, so nobody may before its mode is right.
-func listenUnix(path string, o *config.Control) (*os.File, error) {
+func listenUnix(path string, o *vigil.Control) (*os.File, error) {
 	mode, err := strconv.ParseUint(o.Mode, 8, 32)
 	if err != nil {
 		return nil, fmt.Errorf("mode of %s: %w", path, err)

@@ -10,7 +10,7 @@ import (
 	"github.com/vigild/vigild/cmd/vigild/cmdline"
 
 	"github.com/vigild/vigild/collector/log"
-	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/config/vigil"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/explain"
 )
@@ -30,7 +30,7 @@ func logOptions(o *cmdline.Options) logTo {
 
 // open opens the log. What could not be opened is in the error; the rest
 // works.
-func (t logTo) open(c *config.Log) (*log.Sink, error) {
+func (t logTo) open(c *vigil.Log) (*log.Sink, error) {
 	o := log.Options{Level: severity(c.Level), Sentence: explain.Sentence}
 	if t.Detail {
 		o.Level = event.Debug

@@ -19,6 +19,7 @@ import (
 
 	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/config/vigil"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ipc"
 	"github.com/vigild/vigild/engine/ledger"
@@ -119,7 +120,7 @@ func loadedFrom(t *testing.T, text string) *loaded {
 	if c == nil {
 		t.Fatal(found)
 	}
-	o, err := config.LoadObserve(config.ObserveFrom{File: write(t, "vigil.yaml", "{}\n")})
+	o, err := vigil.Load(vigil.From{File: write(t, "vigil.yaml", "{}\n")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +313,7 @@ func TestListeners(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	o := &config.Observe{}
+	o := &vigil.Settings{}
 	o.Control.Socket, o.Control.Mode = filepath.Join(dir, "sub", "c.sock"), "0600"
 	o.Web.Listen = []string{"127.0.0.1:0"}
 	l := &listeners{}

@@ -54,6 +54,22 @@ type Word struct {
 	Quoted bool // it stood in quotes
 }
 
+// Spelled tells whether the statement, without its block, was written exactly like this: the keyword and these words, one
+// blank between two.
+func (n *Node) Spelled(keyword string, words []string) bool {
+	if n.m != nil || n.Keyword != keyword || len(n.Args) != len(words) {
+		return false
+	}
+	length := len(keyword)
+	for i, w := range words {
+		if n.Args[i].Text != w || n.Args[i].Quoted || w == "" {
+			return false
+		}
+		length += 1 + len(w)
+	}
+	return len(n.text) == length && !strings.ContainsAny(n.text, "\t\\")
+}
+
 // Arg gives the text of argument i, or "" when there is none.
 func (n *Node) Arg(i int) string {
 	if i < len(n.Args) {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The vigild authors
 // SPDX-License-Identifier: Apache-2.0
 
-package config
+package vigil
 
 import (
 	"errors"
@@ -24,15 +24,16 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
+	"github.com/vigild/vigild/config/syntax"
 	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/vrrp"
 )
 
-// DefaultObserveFile is where vigil.yaml is looked for. It need not exist there.
-const DefaultObserveFile = "/etc/vigil/vigil.yaml"
+// DefaultFile is where vigil.yaml is looked for. It need not exist there.
+const DefaultFile = "/etc/vigil/vigil.yaml"
 
-// Observe is vigil.yaml: how vigild is observed and run. What it keeps alive is in keepalived.conf and nowhere else.
-type Observe struct {
+// Settings is vigil.yaml: how vigild is observed and run. What it keeps alive is in keepalived.conf and nowhere else.
+type Settings struct {
 	Web      Web       `koanf:"web"`
 	VRRP     Judgement `koanf:"vrrp"`
 	Control  Control   `koanf:"control"`
@@ -154,8 +155,8 @@ type Sampling struct {
 	FailuresPerSecond int `koanf:"failures_per_second"`
 }
 
-// observeDefaults are the settings of a machine without vigil.yaml. Every key there is stands here.
-func observeDefaults() map[string]any {
+// defaults are the settings of a machine without vigil.yaml. Every key there is stands here.
+func defaults() map[string]any {
 	return map[string]any{
 		"web/listen": []string{":10112"}, "web/config_file": "", "web/lifecycle": false,
 		"vrrp/address_removed": "keepalived", "vrrp/self_suspicion": true,
@@ -171,17 +172,17 @@ func observeDefaults() map[string]any {
 	}
 }
 
-// observeKeys are the keys a section may have; those of a webhook stand under "webhooks".
-func observeKeys() map[string]bool {
+// keys are the keys a section may have; those of a webhook stand under "webhooks".
+func keys() map[string]bool {
 	keys := map[string]bool{}
-	for k := range observeDefaults() {
+	for k := range defaults() {
 		keys[k] = true
 	}
 	return keys
 }
 
-// ObserveFlags declares the settings that have a flag.
-func ObserveFlags(f *pflag.FlagSet) {
+// Flags declares the settings that have a flag.
+func Flags(f *pflag.FlagSet) {
 	f.StringSlice("web.listen", []string{":10112"}, "addresses that HTTP is served at")
 	f.String("web.config_file", "", "file with TLS and basic authentication settings of HTTP")
 	f.String("control.socket", "/run/vigil/control.sock", "socket that vigilctl speaks to")
@@ -192,26 +193,26 @@ func ObserveFlags(f *pflag.FlagSet) {
 	f.Int("retention.events", 10_000, "how many events are remembered")
 }
 
-// ObserveFrom says where the settings come from.
-type ObserveFrom struct {
-	// File is vigil.yaml; empty means DefaultObserveFile, which need not exist.
+// From says where the settings come from.
+type From struct {
+	// File is vigil.yaml; empty means DefaultFile, which need not exist.
 	File string
 	// Environ is the environment, as os.Environ gives it; only VIGIL_ variables matter. VIGIL_WEB_LISTEN is web/listen.
 	Environ []string
-	// Flags are the flags of ObserveFlags; nil means none.
+	// Flags are the flags of Flags; nil means none.
 	Flags *pflag.FlagSet
 }
 
-// LoadObserve reads the settings: defaults, over them the file, over it the environment, over it the flags. A key that
+// Load reads the settings: defaults, over them the file, over it the environment, over it the flags. A key that
 // does not exist is an error that names it.
-func LoadObserve(from ObserveFrom) (*Observe, error) {
+func Load(from From) (*Settings, error) {
 	k := koanf.New("/")
-	if err := k.Load(confmap.Provider(observeDefaults(), "/"), nil); err != nil {
+	if err := k.Load(confmap.Provider(defaults(), "/"), nil); err != nil {
 		return nil, fmt.Errorf("defaults: %w", err)
 	}
 	name := from.File
 	if name == "" {
-		name = DefaultObserveFile
+		name = DefaultFile
 	}
 	text, err := os.ReadFile(name)
 	switch {
@@ -228,7 +229,7 @@ func LoadObserve(from ObserveFrom) (*Observe, error) {
 	if from.Flags != nil {
 		flags := posflag.ProviderWithFlag(from.Flags, "/", k, func(f *pflag.Flag) (string, any) {
 			key := strings.ReplaceAll(f.Name, ".", "/")
-			if !f.Changed || !observeKeys()[key] {
+			if !f.Changed || !keys()[key] {
 				return "", nil
 			}
 			return key, posflag.FlagVal(from.Flags, f)
@@ -237,7 +238,7 @@ func LoadObserve(from ObserveFrom) (*Observe, error) {
 			return nil, fmt.Errorf("flags: %w", err)
 		}
 	}
-	o := &Observe{}
+	o := &Settings{}
 	err = k.UnmarshalWithConf("", o, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
 		Result: o, TagName: "koanf", WeaklyTypedInput: true, ErrorUnused: true,
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")),
@@ -254,7 +255,7 @@ func loadYAML(k *koanf.Koanf, name string, text []byte) error {
 	if err := file.Load(rawbytes.Provider(text), yaml.Parser()); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	known := observeKeys()
+	known := keys()
 	for _, key := range file.Keys() {
 		if known[key] || strings.HasPrefix(key, "otlp/headers/") {
 			continue
@@ -262,7 +263,7 @@ func loadYAML(k *koanf.Koanf, name string, text []byte) error {
 		if file.Get(key) == nil && slices.ContainsFunc(keysOf(known), func(s string) bool { return strings.HasPrefix(s, key+"/") }) {
 			continue // a section whose settings are all comments
 		}
-		return fmt.Errorf("%s: there is no setting %s%s", name, key, observeHint(known, key))
+		return fmt.Errorf("%s: there is no setting %s%s", name, key, hint(known, key))
 	}
 	for _, key := range keysOf(known) {
 		if file.Exists(key) && file.Get(key) == nil {
@@ -281,10 +282,10 @@ func keysOf(m map[string]bool) []string {
 	return out
 }
 
-func observeHint(known map[string]bool, key string) string {
+func hint(known map[string]bool, key string) string {
 	best, least := "", 4
 	for _, candidate := range keysOf(known) {
-		if d := distance(key, candidate, least); d < least {
+		if d := syntax.Distance(key, candidate, least); d < least {
 			best, least = candidate, d
 		}
 	}
@@ -298,7 +299,7 @@ func observeHint(known map[string]bool, key string) string {
 // the prefix by chance would be silently lost, so an unknown one is an error.
 func loadEnviron(k *koanf.Koanf, environ []string) error {
 	names := map[string]string{}
-	for key := range observeKeys() {
+	for key := range keys() {
 		if key != "webhooks" && key != "otlp/headers" {
 			names["VIGIL_"+strings.ToUpper(strings.ReplaceAll(key, "/", "_"))] = key
 		}
@@ -322,7 +323,7 @@ func loadEnviron(k *koanf.Koanf, environ []string) error {
 }
 
 // check finds values that cannot be meant.
-func (o *Observe) check() error {
+func (o *Settings) check() error {
 	var errs []error
 	bad := func(key, value, want string) {
 		errs = append(errs, fmt.Errorf("settings: %s: %q is not %s", key, value, want))
@@ -368,7 +369,7 @@ func (o *Observe) check() error {
 	return errors.Join(append(errs, o.checkWebhooks()...)...)
 }
 
-func (o *Observe) checkWebhooks() []error {
+func (o *Settings) checkWebhooks() []error {
 	var errs []error
 	names := map[string]bool{}
 	for i := range o.Webhooks {
@@ -411,7 +412,7 @@ func isURL(s string) bool {
 
 // Apply puts what vigil.yaml says about mail and webhooks into the settings of the notifiers, reading the files that
 // hold secrets. node is the name of this router.
-func (o *Observe) Apply(n *notify.Settings, node string) error {
+func (o *Settings) Apply(n *notify.Settings, node string) error {
 	password, err := secret(o.SMTP.Password, o.SMTP.PasswordFile)
 	if err != nil {
 		return fmt.Errorf("smtp/password_file: %w", err)

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The vigild authors
 // SPDX-License-Identifier: Apache-2.0
 
-package config
+package vigil
 
 import (
 	"os"
@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -17,8 +18,8 @@ import (
 	"github.com/vigild/vigild/engine/vrrp"
 )
 
-// writeObserve puts a vigil.yaml into a directory of the test.
-func writeObserve(t *testing.T, text string) string {
+// write puts a vigil.yaml into a directory of the test.
+func write(t *testing.T, text string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "vigil.yaml")
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -27,15 +28,15 @@ func writeObserve(t *testing.T, text string) string {
 	return name
 }
 
-// TestObserveLayers: defaults, over them the file, over it the environment, over it the flags.
-func TestObserveLayers(t *testing.T) {
-	file := writeObserve(t, "web:\n  listen: [\"127.0.0.1:1\", \"[::1]:2\"]\nlog:\n  format: json\n  level: debug\nretention:\n  events: 5\notlp:\n  headers:\n    X-A: b\n  timeout: 3s\n")
+// TestLayers: defaults, over them the file, over it the environment, over it the flags.
+func TestLayers(t *testing.T) {
+	file := write(t, "web:\n  listen: [\"127.0.0.1:1\", \"[::1]:2\"]\nlog:\n  format: json\n  level: debug\nretention:\n  events: 5\notlp:\n  headers:\n    X-A: b\n  timeout: 3s\n")
 	flags := pflag.NewFlagSet("t", pflag.ContinueOnError)
-	ObserveFlags(flags)
+	Flags(flags)
 	if err := flags.Parse([]string{"--log.level=error", "--web.listen=:9,:10"}); err != nil {
 		t.Fatal(err)
 	}
-	o, err := LoadObserve(ObserveFrom{File: file, Flags: flags, Environ: []string{
+	o, err := Load(From{File: file, Flags: flags, Environ: []string{
 		"HOME=/x", "VIGIL_LOG_LEVEL=warn", "VIGIL_RETENTION_EVENTS=6", "VIGIL_OTLP_ENDPOINT=http://c:4318", "VIGIL_EVENT_ID=abc", "VIGIL_SNMP_ENABLED=true",
 		"VIGIL_SNMP_CONFLICT_TRAPS=true", "VIGIL_WEB_LIFECYCLE=true", "VIGIL_VRRP_ADDRESS_REMOVED=restore", "VIGIL_VRRP_SELF_SUSPICION=false",
 	}})
@@ -46,15 +47,15 @@ func TestObserveLayers(t *testing.T) {
 		o.Web.Listen, o.Log.Format, o.Log.Level, o.Retain.Events, o.OTLP.Headers, o.OTLP.Timeout, o.OTLP.Endpoint, o.SNMP.Enabled, o.SNMP.Master, o.Sampling.Slow, o.OTLP.Traces,
 		o.SNMP.ConflictTraps, o.Web.Lifecycle, o.VRRP,
 	}
-	want := []any{[]string{":9", ":10"}, "json", "error", 6, map[string]string{"X-A": "b"}, 3 * second, "http://c:4318", true, "/var/agentx/master", second, true, true, true, Judgement{"restore", false}}
+	want := []any{[]string{":9", ":10"}, "json", "error", 6, map[string]string{"X-A": "b"}, 3 * time.Second, "http://c:4318", true, "/var/agentx/master", time.Second, true, true, true, Judgement{"restore", false}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
 }
 
-// TestObserveDefaults: no file at the default place is no error, and the defaults are good.
-func TestObserveDefaults(t *testing.T) {
-	o, err := LoadObserve(ObserveFrom{File: writeObserve(t, "")})
+// TestDefaults: no file at the default place is no error, and the defaults are good.
+func TestDefaults(t *testing.T) {
+	o, err := Load(From{File: write(t, "")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,13 +63,13 @@ func TestObserveDefaults(t *testing.T) {
 		o.Web.Lifecycle || o.SNMP.ConflictTraps {
 		t.Errorf("defaults %+v", o)
 	}
-	if _, err := LoadObserve(ObserveFrom{File: "/nonexistent/vigil.yaml"}); err == nil {
+	if _, err := Load(From{File: "/nonexistent/vigil.yaml"}); err == nil {
 		t.Error("a file that was named and is not there is no error")
 	}
 }
 
-// TestObserveErrors: each names the key.
-func TestObserveErrors(t *testing.T) {
+// TestErrors: each names the key.
+func TestErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"web:\n  lisen: [\":1\"]\n":                         `there is no setting web/lisen, did you mean web/listen?`,
 		"wob: 1\n":                                          `there is no setting wob`,
@@ -92,23 +93,23 @@ func TestObserveErrors(t *testing.T) {
 		"webhooks:\n  - url: http://x\n    key_file: s\n":   `webhooks/0/cert_file and key_file belong together`,
 		"webhooks:\n  - url: http://x\n    timeout: -1s\n":  `webhooks/0: a time or count below 0`,
 	} {
-		_, err := LoadObserve(ObserveFrom{File: writeObserve(t, text)})
+		_, err := Load(From{File: write(t, text)})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q gives %v\nwant %s", text, err, want)
 		}
 	}
-	if _, err := LoadObserve(ObserveFrom{File: writeObserve(t, ""), Environ: []string{"VIGIL_WEB_LISEN=:1"}}); err == nil || !strings.Contains(err.Error(), "VIGIL_WEB_LISEN") {
+	if _, err := Load(From{File: write(t, ""), Environ: []string{"VIGIL_WEB_LISEN=:1"}}); err == nil || !strings.Contains(err.Error(), "VIGIL_WEB_LISEN") {
 		t.Errorf("an unknown variable gives %v", err)
 	}
 }
 
-// TestObserveApply puts the rest of mail and the webhooks into the notifiers.
-func TestObserveApply(t *testing.T) {
+// TestApply puts the rest of mail and the webhooks into the notifiers.
+func TestApply(t *testing.T) {
 	secretFile := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secretFile, []byte("s3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o, err := LoadObserve(ObserveFrom{File: writeObserve(t, "smtp:\n  tls: starttls\n  username: u\n  password_file: "+secretFile+"\n  helo: h\n"+
+	o, err := Load(From{File: write(t, "smtp:\n  tls: starttls\n  username: u\n  password_file: "+secretFile+"\n  helo: h\n"+
 		"webhooks:\n  - url: https://hooks.example.org/v\n    secret_file: "+secretFile+"\n    headers: {X-Y: z}\n    timeout: 2s\n    retries: 3\n")})
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +123,7 @@ func TestObserveApply(t *testing.T) {
 	}
 	want := notify.WebhookSettings{
 		Name: "hooks.example.org", URL: "https://hooks.example.org/v", Node: "r1", Secret: "s3",
-		Headers: map[string]string{"X-Y": "z"}, Timeout: 2 * second, MaxTries: 4,
+		Headers: map[string]string{"X-Y": "z"}, Timeout: 2 * time.Second, MaxTries: 4,
 	}
 	if len(n.Webhooks) != 1 || !reflect.DeepEqual(n.Webhooks[0], want) {
 		t.Errorf("webhooks %+v", n.Webhooks)
@@ -133,15 +134,15 @@ func TestObserveApply(t *testing.T) {
 	}
 }
 
-// TestObserveExample: the example that is shipped is good as it is, and with every line of it in force.
-func TestObserveExample(t *testing.T) {
-	text, err := os.ReadFile("dist/vigil.yaml")
+// TestExample: the example that is shipped is good as it is, and with every line of it in force.
+func TestExample(t *testing.T) {
+	text, err := os.ReadFile("../dist/vigil.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	inForce := regexp.MustCompile(`(?m)^# ( *[a-z_]+:|  +- )`).ReplaceAllString(string(text), "$1")
 	for _, text := range []string{string(text), inForce} {
-		o, err := LoadObserve(ObserveFrom{File: writeObserve(t, text)})
+		o, err := Load(From{File: write(t, text)})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)
 		}
@@ -160,7 +161,7 @@ func TestJudgement(t *testing.T) {
 		"vrrp:\n  address_removed: keepalived\n": {},
 		"vrrp:\n  self_suspicion: false\n":       {TrustSelf: true},
 	} {
-		o, err := LoadObserve(ObserveFrom{File: writeObserve(t, text)})
+		o, err := Load(From{File: write(t, text)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,20 +170,7 @@ func TestJudgement(t *testing.T) {
 			t.Errorf("%q: %+v", text, got)
 		}
 	}
-	if _, err := LoadObserve(ObserveFrom{File: writeObserve(t, "vrrp:\n  address_removed: panic\n")}); err == nil || !strings.Contains(err.Error(), `vrrp/address_removed: "panic" is not keepalived, restore, alert`) {
+	if _, err := Load(From{File: write(t, "vrrp:\n  address_removed: panic\n")}); err == nil || !strings.Contains(err.Error(), `vrrp/address_removed: "panic" is not keepalived, restore, alert`) {
 		t.Error(err)
-	}
-}
-
-// TestOldChecksum: old_unicast_checksum alone speaks it from the start, with never not at all, without it the peers decide.
-func TestOldChecksum(t *testing.T) {
-	const head, tail = "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n version 3\n unicast_peer {\n 192.0.2.9\n }\n virtual_ipaddress {\n 192.0.2.1\n }\n", "}\n"
-	for line, want := range map[string]vrrp.Checksum{
-		"": vrrp.ChecksumAuto, " old_unicast_checksum\n": vrrp.ChecksumOld, " old_unicast_checksum never\n": vrrp.ChecksumNew,
-	} {
-		c, problems := Parse([]byte(head+line+tail), testEnvironment(false))
-		if c == nil || len(c.VRRP.Instances) != 1 || c.VRRP.Instances[0].UnicastChecksum != want {
-			t.Errorf("%q: %+v", line, problems)
-		}
 	}
 }

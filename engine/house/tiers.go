@@ -66,9 +66,17 @@ var Tiers = []Tier{
 	{
 		"config",
 		[]string{"config/syntax", "engine/event", "engine/vrrp/...", "engine/bfd", "engine/health", "engine/probe", "engine/track", "engine/notify"},
+		none,
+		"config fills the settings of others and drives nobody",
+	},
+
+	{
+		"config/vigil",
+		[]string{"config/syntax", "engine/event", "engine/vrrp/...", "engine/bfd", "engine/health", "engine/notify"},
 		[]string{"github.com/knadh/koanf", "github.com/go-viper/mapstructure", "github.com/spf13/pflag", "go.yaml.in/yaml"},
 		"config fills the settings of others and drives nobody",
 	},
+	{"config/machine", []string{"config", "config/syntax"}, none, "what a configuration is checked against is asked through its questions"},
 
 	// 4: loops and readers.
 	{

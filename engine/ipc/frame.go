@@ -27,15 +27,18 @@ const (
 	Events Type = "event"
 	// Tallies carries counters.
 	Tallies Type = "tally"
-	// Rows carries the description; Final marks the last frame of it.
+	// Rows carries the description; Final marks the last frame of it. Those of the
+	// check worker, and its Tallies, are in a memory file that comes along.
 	Rows Type = "row"
 	// SnapshotPlease and TallyPlease ask for them.
 	SnapshotPlease Type = "snapshot_please"
 	TallyPlease    Type = "tally_please"
-	// Exec and ExecDone belong to programs that the parent runs for a worker.
+	// Exec asks the parent to run one of the programs that the generation in force
+	// has, by Name; ExecDone is its outcome, under the same ID.
 	Exec     Type = "exec"
 	ExecDone Type = "exec_done"
-	// Input carries the verdict on a tracked script or file to the vrrp worker.
+	// Input carries the verdict on a tracked object, or the state of something
+	// that another worker keeps, to a worker that follows it.
 	Input Type = "input"
 	// Command carries a request by name, Result its answer.
 	Command Type = "command"
@@ -69,7 +72,6 @@ type Frame struct {
 	Snapshot bool               `json:"snapshot,omitempty"`
 	Ref      event.Ref          `json:"ref,omitzero"`
 	Resume   []Resumed          `json:"resume,omitempty"`
-	Run      *Run               `json:"run,omitempty"`
 	Ran      *Ran               `json:"ran,omitempty"`
 	Name     string             `json:"name,omitempty"`
 	ID       uint64             `json:"id,omitempty"`
@@ -78,20 +80,17 @@ type Frame struct {
 	FDs []int `json:"-"`
 }
 
-// Resumed is what a lost worker was doing with one instance.
+// Resumed is what a lost worker was doing with one instance, or how a real
+// server stood.
 type Resumed struct {
 	Name   string      `json:"name"`
+	Sub    string      `json:"sub,omitempty"`
 	State  event.State `json:"state"`
-	Within bool        `json:"within"`
-}
-
-// Run is a program to be run.
-type Run struct {
-	Argv    []string      `json:"argv"`
-	Env     []string      `json:"env,omitempty"`
-	User    string        `json:"user,omitempty"`
-	Group   string        `json:"group,omitempty"`
-	Timeout time.Duration `json:"timeout,omitempty"`
+	Within bool        `json:"within,omitempty"`
+	// Weight is the one in force if HasWeight; Since is when the state began.
+	Weight    int32         `json:"weight,omitempty"`
+	HasWeight bool          `json:"has_weight,omitempty"`
+	Since     event.Instant `json:"since,omitempty"`
 }
 
 // Ran is its outcome.

@@ -87,7 +87,7 @@ func TestFramesArriveInOrderAndWhole(t *testing.T) {
 		sent := []Frame{
 			{Type: Hello, Protocol: Protocol, Role: event.RoleVRRP, Epoch: 7},
 			{Type: Ready, Gen: 3, Error: "bad.conf:1:2: no"},
-			{Type: Commit, Gen: 3, Ref: event.Ref{Epoch: 1, Seq: 2}, Resume: []Resumed{{"VI_1", event.Master, true}}},
+			{Type: Commit, Gen: 3, Ref: event.Ref{Epoch: 1, Seq: 2}, Resume: []Resumed{{Name: "VI_1", State: event.Master, Within: true}}},
 			{Type: Input, Ran: &Ran{Status: 1, Reason: event.FailExit, Object: event.Subject{Kind: event.SubjectScript, Name: "chk"}}},
 			{Type: Bye},
 		}

@@ -3,7 +3,12 @@
 
 package notify
 
-import "time"
+import (
+	"net/netip"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+)
 
 // Settings is everything that notifiers need to know. It is built and
 // validated by config; the notifiers trust it.
@@ -12,7 +17,13 @@ type Settings struct {
 	// that have no script.
 	Instances []SubjectSettings
 	Groups    []SubjectSettings
-	// FIFOs are notify_fifo and vrrp_notify_fifo, those that are set.
+	// Services are the virtual servers in the order of the configuration.
+	Services []ServiceSettings
+	// CheckerMails tells the mail of a real server's single checkers from that of
+	// its changes; it is off with no_checker_emails. InitNotifies is
+	// rs_init_notifies: the first state of a real server runs its script too.
+	CheckerMails, InitNotifies bool
+	// FIFOs are notify_fifo, vrrp_notify_fifo and lvs_notify_fifo, those that are set.
 	FIFOs    []FIFOSettings
 	SMTP     SMTPSettings
 	Webhooks []WebhookSettings
@@ -52,9 +63,30 @@ type SubjectSettings struct {
 	SMTPAlert bool
 }
 
+// ServiceSettings is what is told about one virtual_server.
+type ServiceSettings struct {
+	event.VirtualServer
+	// QuorumUp and QuorumDown are quorum_up and quorum_down.
+	QuorumUp, QuorumDown Script
+	// SMTPAlert is smtp_alert with its defaults: changes of the quorum are mailed.
+	SMTPAlert bool
+	// Omega is omega: at stop the scripts of what goes down are run.
+	Omega   bool
+	Servers []ServerSettings
+}
+
+// ServerSettings is what is told about one real_server.
+type ServerSettings struct {
+	Addr netip.AddrPort
+	// Up and Down are notify_up and notify_down.
+	Up, Down Script
+	// SMTPAlert is smtp_alert with its defaults: UP and DOWN are mailed.
+	SMTPAlert bool
+}
+
 // FIFOSettings is one FIFO and the program that reads it.
 type FIFOSettings struct {
-	// Keyword is notify_fifo or vrrp_notify_fifo: the name in statistics.
+	// Keyword is notify_fifo, vrrp_notify_fifo or lvs_notify_fifo: the name in statistics.
 	Keyword string
 	Path    string
 	// User and Group own the FIFO; empty means the daemon's.

@@ -107,6 +107,11 @@ func (s *Scripts) beat(ctx context.Context, one *script) {
 	}
 }
 
+// Once runs a program once, to its end or that of its time or of ctx.
+func Once(ctx context.Context, c *ScriptSettings) Report {
+	return (&Scripts{run: proc.Run}).once(ctx, c)
+}
+
 // once makes one run.
 func (s *Scripts) once(ctx context.Context, c *ScriptSettings) Report {
 	r := Report{Subject: event.Subject{Kind: event.SubjectScript, Name: c.Name}, Run: true}

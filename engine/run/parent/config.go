@@ -172,6 +172,7 @@ func (p *Loop) settled() {
 	p.outcome("")
 	p.retire()
 	p.follow()
+	p.programs.use(p.gen.Programs)
 	if old != nil {
 		old.close()
 	}

@@ -32,6 +32,10 @@ type Generation struct {
 	Track track.Settings
 	// Sessions are the BFD sessions that the bfd role runs, by name.
 	Sessions []string
+	// Services are the virtual servers that instances follow, by name; Programs
+	// are what the check worker may ask to be run.
+	Services []string
+	Programs []track.ScriptSettings
 	// Adverts are the advertisement intervals by instance: how soon a lost
 	// worker must be back to resume.
 	Adverts map[string]time.Duration
@@ -48,8 +52,12 @@ type Generation struct {
 	// generation was refused; nil for none.
 	Apply, Drop func()
 
-	image *os.File
-	rows  []event.Row
+	// Slim is Image without what the check worker alone needs, for the others; nil
+	// if there is no such thing.
+	Slim []byte
+
+	image, slim *os.File
+	rows        []event.Row
 }
 
 // seal puts the image into a memory file that nobody can change.
@@ -59,13 +67,26 @@ func (g *Generation) seal() error {
 		return err
 	}
 	g.image = f
-	return nil
+	if g.Slim != nil {
+		g.slim, err = proc.Sealed(fmt.Sprintf("generation-%d-slim", g.Number), g.Slim)
+	}
+	return err
+}
+
+// imageFor is the text that a role parses.
+func (g *Generation) imageFor(who event.Role) *os.File {
+	if who != event.RoleCheck && g.slim != nil {
+		return g.slim
+	}
+	return g.image
 }
 
 func (g *Generation) close() {
-	if g.image != nil {
-		g.image.Close()
-		g.image = nil
+	for _, f := range []**os.File{&g.image, &g.slim} {
+		if *f != nil {
+			(*f).Close()
+			*f = nil
+		}
 	}
 }
 
@@ -73,7 +94,7 @@ func (g *Generation) close() {
 func (g *Generation) prepare(who event.Role) (ipc.Frame, error) {
 	f := ipc.Frame{Type: ipc.Prepare, Gen: g.Number}
 	body := role.Preparation{Options: g.Body}
-	fd, err := ipc.Dup(g.image)
+	fd, err := ipc.Dup(g.imageFor(who))
 	if err != nil {
 		return f, fmt.Errorf("generation %d: %w", g.Number, err)
 	}

@@ -89,9 +89,16 @@ type Loop struct {
 	// that is restarted.
 	last map[event.Subject]ipc.Frame
 	// seen are the newest numbers per epoch, to find holes.
-	seen   map[uint64]uint64
-	dumps  map[uint64]os.Signal
-	nextID uint64
+	seen  map[uint64]uint64
+	dumps map[uint64]os.Signal
+	// shares are how many workers have yet to answer a request.
+	shares map[uint64]int
+	// servers is what the check worker was doing, for one that is restarted;
+	// serverRows is the description that the last one gave.
+	servers    map[event.Subject]ipc.Resumed
+	serverRows *os.File
+	programs   programs
+	nextID     uint64
 	// denied are the refusals that were said.
 	denied map[string]bool
 
@@ -122,8 +129,9 @@ func New(o Options) *Loop {
 	return &Loop{
 		o: o, out: role.NewProducer(event.RoleParent, o.Clock), ledger: ledger.New(),
 		workers: make(map[event.Role]*worker), last: map[event.Subject]ipc.Frame{}, seen: map[uint64]uint64{},
-		dumps: map[uint64]os.Signal{}, denied: map[string]bool{},
-		frames: make(chan fromWorker, 64), exits: make(chan *Running, 8), reports: make(chan track.Report, 64),
+		dumps: map[uint64]os.Signal{}, denied: map[string]bool{}, shares: map[uint64]int{}, servers: map[event.Subject]ipc.Resumed{},
+		programs: programs{ended: make(chan outcome, 64), run: track.Once},
+		frames:   make(chan fromWorker, 64), exits: make(chan *Running, 8), reports: make(chan track.Report, 64),
 		loaded: make(chan loadResult, 1), answers: make(chan ipc.Frame, 8), done: make(chan struct{}),
 		timer: time.NewTimer(time.Hour),
 	}
@@ -164,6 +172,8 @@ func (p *Loop) step(deadline <-chan time.Time, over <-chan struct{}) bool {
 		})
 	case e := <-p.o.Said:
 		p.publish(&e)
+	case o := <-p.programs.ended:
+		p.finished(o)
 	case f := <-p.answers:
 		p.answer(f)
 	case l := <-p.loaded:
@@ -300,7 +310,9 @@ func (p *Loop) shutdown() {
 		wait = p.gen.StopWait
 	}
 	p.endWorker(event.RoleVRRP, wait)
+	p.endWorker(event.RoleCheck, wait)
 	p.endWorker(event.RoleBFD, stopBFD)
+	p.endPrograms()
 	p.settle()
 	p.endWorker(event.RoleObserve, stopObserve)
 	if p.trying != nil {
@@ -309,6 +321,7 @@ func (p *Loop) shutdown() {
 	if p.gen != nil {
 		p.gen.close()
 	}
+	p.forgetRows()
 }
 
 const (

@@ -15,11 +15,17 @@ import (
 // relay spreads a worker's events. The observe role's own go to everybody but
 // itself: it has told its readers already.
 func (p *Loop) relay(w *worker, f *ipc.Frame) {
-	if w.role == event.RoleVRRP || w.role == event.RoleBFD {
+	switch w.role {
+	case event.RoleVRRP:
 		p.holes(w, f)
-	}
-	if w.role == event.RoleBFD {
+		p.masters(f.Events)
+	case event.RoleBFD:
+		p.holes(w, f)
 		p.verdicts(f.Events)
+	case event.RoleCheck:
+		p.holes(w, f)
+		p.pool(f.Events)
+	case event.RoleParent, event.RoleObserve:
 	}
 	if w.role != event.RoleObserve {
 		p.spread(f.Events)
@@ -84,28 +90,46 @@ func (p *Loop) tallies(f *ipc.Frame) {
 	}
 }
 
-// pleaseVRRP passes a request of the observe role on to those who count.
-func (p *Loop) pleaseVRRP(from *worker, f *ipc.Frame) {
+// please passes a request of the observe role on to those who count. The
+// answer goes back when all of them have answered.
+func (p *Loop) please(from *worker, f *ipc.Frame) {
 	if from.role != event.RoleObserve {
 		return // nobody else asks
 	}
-	if w := p.workers[event.RoleVRRP]; w != nil && w.phase == active {
-		p.pleaseBFD(f.Type, 0) // the vrrp role answers for both
-		w.run.Link.Send(ipc.Frame{Type: f.Type, ID: f.ID})
-		return
+	asked := 0
+	for _, role := range []event.Role{event.RoleBFD, event.RoleVRRP, event.RoleCheck} {
+		if w := p.workers[role]; w != nil && w.phase == active {
+			w.run.Link.Send(ipc.Frame{Type: f.Type, ID: f.ID})
+			asked++
+		}
 	}
-	if !p.pleaseBFD(f.Type, f.ID) && f.Type == ipc.TallyPlease {
-		from.run.Link.Send(ipc.Frame{Type: ipc.Result, ID: f.ID, Name: role.ResultTally, Error: "the vrrp role is away"})
+	switch {
+	case f.ID == 0 || f.Type != ipc.TallyPlease:
+	case asked == 0:
+		from.run.Link.Send(ipc.Frame{Type: ipc.Result, ID: f.ID, Name: role.ResultTally, Error: "nobody who counts is there"})
+	default:
+		if len(p.shares) >= sharesMost {
+			clear(p.shares) // a worker that was asked is gone
+		}
+		p.shares[f.ID] = asked
 	}
 }
 
-// result is the answer to something that was asked of the vrrp role.
+// sharesMost bounds the requests that were never answered.
+const sharesMost = 256
+
+// result is the answer to something that was asked of a worker.
 func (p *Loop) result(_ *worker, f *ipc.Frame) {
 	if sig, ok := p.dumps[f.ID]; ok {
 		delete(p.dumps, f.ID)
 		p.o.Dump(sig, p.ledger.View())
 		return
 	}
+	if p.shares[f.ID] > 1 {
+		p.shares[f.ID]--
+		return
+	}
+	delete(p.shares, f.ID)
 	if w := p.workers[event.RoleObserve]; w != nil && w.phase == active && f.ID&ownID == 0 {
 		if p.o.Exits != nil {
 			f.Body = p.o.Exits()

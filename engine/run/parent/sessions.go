@@ -25,19 +25,25 @@ func (p *Loop) verdicts(es []event.Event) {
 			f.Ran.Value = 1
 		}
 		p.last[e.Subject] = f
-		if w := p.workers[event.RoleVRRP]; w != nil && w.phase == active {
+		p.give(event.RoleVRRP, f)
+		p.give(event.RoleCheck, f)
+	}
+}
+
+// forewarn tells a new vrrp role the state of every session and virtual server
+// before it begins, for to its machine one that it has not heard of is down.
+func (p *Loop) forewarn(w *worker) {
+	for s, f := range p.last {
+		if s.Kind == event.SubjectBFD || s.Kind == event.SubjectVirtualServer {
 			w.run.Link.Send(f)
 		}
 	}
 }
 
-// forewarn tells a new vrrp role the state of every session before it begins,
-// for to its machine a session that it has not heard of is down.
-func (p *Loop) forewarn(w *worker) {
-	for s, f := range p.last {
-		if s.Kind == event.SubjectBFD {
-			w.run.Link.Send(f)
-		}
+// give sends a frame to a role, if it is there.
+func (p *Loop) give(to event.Role, f ipc.Frame) {
+	if w := p.workers[to]; w != nil && w.phase == active {
+		w.run.Link.Send(f)
 	}
 }
 
@@ -51,15 +57,4 @@ func (p *Loop) sessionsUp() []ipc.Resumed {
 		}
 	}
 	return out
-}
-
-// pleaseBFD asks the bfd role for counters or a snapshot; under an id it answers
-// when it has sent them. It returns false if the role is away.
-func (p *Loop) pleaseBFD(what ipc.Type, id uint64) bool {
-	w := p.workers[event.RoleBFD]
-	if w == nil || w.phase != active {
-		return false
-	}
-	w.run.Link.Send(ipc.Frame{Type: what, ID: id})
-	return true
 }

@@ -114,6 +114,8 @@ func TestSessionCounters(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 		vrrp.link.Send(ipc.Frame{Type: ipc.Result, ID: 3})
+		observe.quiet() // both have to answer
+		bfd.link.Send(ipc.Frame{Type: ipc.Result, ID: 3})
 		observe.want(ipc.Result)
 		observe.link.Send(ipc.Frame{Type: ipc.SnapshotPlease})
 		bfd.want(ipc.SnapshotPlease)

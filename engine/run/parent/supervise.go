@@ -4,6 +4,7 @@
 package parent
 
 import (
+	"context"
 	"fmt"
 	"syscall"
 	"time"
@@ -105,8 +106,11 @@ const (
 
 // worker is one role under supervision.
 type worker struct {
-	role     event.Role
-	run      *Running
+	role event.Role
+	run  *Running
+	// life ends with the worker; what runs for it ends then too.
+	life     context.Context //nolint:containedctx // that of the worker
+	end      context.CancelFunc
 	phase    phase
 	patience patience
 	// epoch is what its Hello said.

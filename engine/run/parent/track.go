@@ -71,6 +71,9 @@ func (p *Loop) follow() {
 	for _, name := range p.gen.Sessions {
 		keep(event.SubjectBFD, name)
 	}
+	for _, name := range p.gen.Services {
+		keep(event.SubjectVirtualServer, name)
+	}
 	p.last = kept
 }
 
@@ -92,7 +95,8 @@ func (p *Loop) report(r track.Report) {
 		}
 	}
 	p.last[r.Subject] = f
-	if w := p.workers[event.RoleVRRP]; w != nil && w.phase == active {
-		w.run.Link.Send(f)
+	p.give(event.RoleVRRP, f)
+	if r.Subject.Kind == event.SubjectFile {
+		p.give(event.RoleCheck, f)
 	}
 }

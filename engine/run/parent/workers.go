@@ -4,6 +4,7 @@
 package parent
 
 import (
+	"context"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ func (p *Loop) launch(w *worker, g *Generation) {
 		return
 	}
 	w.run, w.phase, w.started = run, preparing, p.o.Clock.Now()
+	w.life, w.end = context.WithCancel(context.Background())
 	w.bye, w.asked, w.killed, w.gone = false, false, false, make(chan struct{})
 	for _, d := range run.Denied {
 		key := w.role.String() + d.Error()
@@ -93,8 +95,10 @@ func (p *Loop) hear(m fromWorker) {
 		}
 		return
 	}
-	m.frame.Drop() // no worker has any to give
 	f := &m.frame
+	if w.role != event.RoleCheck || f.Type != ipc.Tallies && f.Type != ipc.Rows {
+		f.Drop() // nobody else has any to give
+	}
 	switch f.Type {
 	case ipc.Hello:
 		w.epoch = f.Epoch
@@ -103,18 +107,33 @@ func (p *Loop) hear(m fromWorker) {
 	case ipc.Events:
 		p.relay(w, f)
 	case ipc.Tallies:
+		if w.role == event.RoleCheck {
+			p.counters(f)
+			return
+		}
 		p.tallies(f)
 	case ipc.Result:
 		p.result(w, f)
 	case ipc.TallyPlease, ipc.SnapshotPlease:
-		p.pleaseVRRP(w, f)
+		p.please(w, f)
 	case ipc.Ack:
 		p.journal.ack(f.Ref)
 	case ipc.Command:
 		p.command(f)
 	case ipc.Bye:
 		w.bye = true
-	case ipc.Prepare, ipc.Commit, ipc.Rows, ipc.Exec, ipc.ExecDone, ipc.Input:
+	case ipc.Rows, ipc.Exec:
+		if w.role != event.RoleCheck {
+			f.Drop()
+			p.kill(w)
+			return
+		}
+		if f.Type == ipc.Rows {
+			p.describe(f)
+			return
+		}
+		p.exec(w, f)
+	case ipc.Prepare, ipc.Commit, ipc.ExecDone, ipc.Input:
 		// Only the parent may say these: a worker that does is out of its mind.
 		p.kill(w)
 	}
@@ -139,6 +158,7 @@ func (p *Loop) exited(run *Running) {
 	}
 	x := run.Exit()
 	run.Link.Close()
+	w.end()
 	now := p.o.Clock.Now()
 	lived := now.Sub(w.started)
 	if w.phase == active || w.lost == 0 {
@@ -207,6 +227,9 @@ func (p *Loop) commit(w *worker) {
 			p.remind(w)
 		}
 		w.run.Link.Send(ipc.Frame{Type: ipc.Rows, Gen: p.gen.Number, Rows: p.gen.rows, Final: true})
+		if fresh {
+			p.tellRows(w)
+		}
 		w.run.Link.Send(f)
 		if fresh {
 			p.replay(w)
@@ -216,8 +239,12 @@ func (p *Loop) commit(w *worker) {
 			f.Resume = p.sessionsUp()
 		}
 		w.run.Link.Send(f)
-	case event.RoleParent, event.RoleCheck:
+	case event.RoleCheck:
+		if fresh {
+			p.brief(w, lost)
+		}
 		w.run.Link.Send(f)
+	case event.RoleParent:
 	}
 	w.phase = active
 	if fresh {

@@ -10,21 +10,6 @@ import (
 	"github.com/vigild/vigild/config/syntax"
 )
 
-// Who is not told of a host does not wait for it: a daemon looks at the hosts file alone.
-func TestMachineResolves(t *testing.T) {
-	for _, test := range []bool{false, true} {
-		if a, err := machineResolve(test)("localhost"); err != nil || !a.IsLoopback() {
-			t.Errorf("test %v: localhost is %v, %v", test, a, err)
-		}
-	}
-	if a, err := machineResolve(false)("host.invalid"); err != nil || a.IsValid() {
-		t.Errorf("a host that nobody knows is %v, %v", a, err)
-	}
-	if a, err := machineResolve(true)("host.invalid"); err == nil {
-		t.Errorf("a host that nobody knows is %v in a test", a)
-	}
-}
-
 // The mail server is shown by its address where that is known, and mail goes to it by name.
 func TestMailServer(t *testing.T) {
 	for name, want := range map[string]string{

@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"net/netip"
+
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/health"
+	"github.com/vigild/vigild/engine/sys/dial"
+)
+
+// Target says where a check goes and from where: address, port, source, interface, mark.
+type Target = dial.Spec
+
+// Defaults is what a checker takes from the blocks around it.
+type Defaults struct {
+	// Server is the address and port of the real server.
+	Server netip.AddrPort
+	// Timeout is connect_timeout of the real or virtual server, 5 s if neither has one. DelayLoop bounds a script
+	// without misc_timeout.
+	Timeout, DelayLoop time.Duration
+	// VirtualHost is virtualhost of the real server, else of the virtual server.
+	VirtualHost string
+	// TLS is the SSL block, nil if there is none.
+	TLS *TLS
+	// Test makes a number that is not quite one an error, as a configuration test does.
+	Test bool
+}
+
+// Check is one checker as it is configured.
+type Check struct {
+	Kind   event.Checker
+	Target Target
+	// Timeout is connect_timeout: what a connection, and each read, may take. Of MISC_CHECK it is misc_timeout.
+	Timeout time.Duration
+	// Prober tries it; nil for what is not tried by this process: MISC_CHECK, FILE_CHECK and BFD_CHECK.
+	Prober Prober
+	// Script is the command of MISC_CHECK, as written; Dynamic is misc_dynamic.
+	Script  string
+	Dynamic bool
+	// Object is the track_file or bfd_instance. Multiplier and Reverse are the weight of FILE_CHECK, if HasMultiplier.
+	Object        string
+	Multiplier    int32
+	Reverse       bool
+	HasMultiplier bool
+	// Detail is what people call it: a URL, a name, a command.
+	Detail string
+}
+
+// Fast tells whether the check is a mere connection, which a dial.Engine does for a fraction of the cost.
+func (c *Check) Fast() bool { return c.Kind == event.CheckerTCP }
+
+// Key gives a text that is equal for two checks exactly if they do the same.
+func (c *Check) Key() string {
+	var b strings.Builder
+	t := &c.Target
+	fmt.Fprintf(&b, "%d %s %s", c.Kind, t.To, c.Timeout)
+	if t.From.Addr().IsValid() || t.From.Port() != 0 || t.Interface != "" || t.Mark != 0 || t.HalfOpen {
+		fmt.Fprintf(&b, " from %s %q %d %t", t.From, t.Interface, t.Mark, t.HalfOpen)
+	}
+	if k, ok := c.Prober.(interface{ key() string }); ok {
+		fmt.Fprintf(&b, " %s", k.key())
+	}
+	if c.Script != "" || c.Object != "" {
+		fmt.Fprintf(&b, " %q %t %q %d %t %t", c.Script, c.Dynamic, c.Object, c.Multiplier, c.Reverse, c.HasMultiplier)
+	}
+	return b.String()
+}
+
+// Connected makes the outcome of a fast check.
+func Connected(r dial.Result) health.Outcome {
+	o := health.Outcome{Pass: r.Errno == 0, Total: r.Took}
+	o.Phases[event.PhaseConnect-event.PhaseResolve] = r.Took
+	if !o.Pass {
+		o.Phase = event.PhaseConnect
+		o.Reason = connectReason(r.Errno, r.Local)
+		o.Detail = r.Errno.Error()
+	}
+	return o
+}

@@ -1,0 +1,137 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package parent
+
+import (
+	"os"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/ipc"
+	"github.com/vigild/vigild/engine/sys/proc"
+)
+
+// pool takes what the check role says of servers: it is kept for a check role
+// that is restarted, and the vrrp role hears of each quorum.
+func (p *Loop) pool(es []event.Event) {
+	for i := range es {
+		e := &es[i]
+		switch {
+		case e.To == event.Deleted:
+			delete(p.servers, e.Subject)
+			delete(p.last, e.Subject)
+		case e.Kind == event.ServerState:
+			p.server(e)
+		case e.Kind == event.ServiceQuorum:
+			f := ipc.Frame{Type: ipc.Input, Ref: e.Ref(), Ran: &ipc.Ran{Object: e.Subject}}
+			if e.To == event.Up {
+				f.Ran.Value = 1
+			}
+			p.last[e.Subject] = f
+			p.give(event.RoleVRRP, f)
+		}
+	}
+}
+
+func (p *Loop) server(e *event.Event) {
+	r := ipc.Resumed{Name: e.Subject.Name, Sub: e.Subject.Sub, State: e.To, Since: e.At}
+	if was := p.servers[e.Subject]; was.State == e.To && (e.Snapshot || e.Reason == event.WeightChanged) {
+		r.Since = was.Since
+	}
+	if e.Reason == event.WeightChanged {
+		r.Weight, r.HasWeight = int32(e.Evidence.Check.WeightNow), true
+	}
+	p.servers[e.Subject] = r
+}
+
+// masters tells the check role which instances are MASTER: the sync daemon
+// follows one.
+func (p *Loop) masters(es []event.Event) {
+	for i := range es {
+		if e := &es[i]; e.Kind == event.VRRPState {
+			p.give(event.RoleCheck, ipc.Frame{Type: ipc.Input, Ref: e.Ref(), Ran: &ipc.Ran{Object: e.Subject, Value: int64(e.To)}})
+		}
+	}
+}
+
+// resumeMost is how many servers a frame carries.
+const resumeMost = 300
+
+// brief tells a new check role, before it begins, what it cannot find out by
+// itself: how the servers stood when its predecessor was lost, what files hold,
+// which sessions are up, which instances are MASTER.
+func (p *Loop) brief(w *worker, lost bool) {
+	if lost {
+		f := ipc.Frame{Type: ipc.Input}
+		for _, r := range p.servers {
+			f.Resume = append(f.Resume, r)
+			if len(f.Resume) == resumeMost {
+				w.run.Link.Send(f)
+				f.Resume = nil
+			}
+		}
+		if len(f.Resume) > 0 {
+			w.run.Link.Send(f)
+		}
+	}
+	for s, f := range p.last {
+		if s.Kind == event.SubjectBFD || s.Kind == event.SubjectFile {
+			w.run.Link.Send(f)
+		}
+	}
+	for _, in := range p.ledger.View().Instances {
+		w.run.Link.Send(ipc.Frame{Type: ipc.Input, Ran: &ipc.Ran{Object: in.Row.Subject, Value: int64(in.State)}})
+	}
+}
+
+// counters passes the counters of the check role on, unread.
+func (p *Loop) counters(f *ipc.Frame) {
+	if w := p.workers[event.RoleObserve]; w != nil && w.phase == active {
+		w.run.Link.Send(ipc.Frame{Type: ipc.Tallies, Role: event.RoleCheck, Epoch: f.Epoch, FDs: f.FDs})
+		return
+	}
+	f.Drop()
+}
+
+// describe passes the description of the servers on, unread, and keeps it for
+// an observe role that is started later.
+func (p *Loop) describe(f *ipc.Frame) {
+	p.forgetRows()
+	if len(f.FDs) != 1 {
+		f.Drop()
+		return
+	}
+	p.serverRows = os.NewFile(uintptr(f.FDs[0]), "rows of servers")
+	f.FDs = nil
+	if w := p.workers[event.RoleObserve]; w != nil && w.phase == active {
+		p.tellRows(w)
+	}
+}
+
+func (p *Loop) tellRows(w *worker) {
+	if p.serverRows == nil {
+		return
+	}
+	fd, err := ipc.Dup(p.serverRows)
+	if err != nil {
+		p.publish(&event.Event{Kind: event.LinkGap, Subject: w.subject(), Reason: event.FailKernel, Detail: err.Error()})
+		return
+	}
+	w.run.Link.Send(ipc.Frame{Type: ipc.Rows, Role: event.RoleCheck, Gen: p.gen.Number, FDs: []int{fd}})
+}
+
+func (p *Loop) forgetRows() {
+	if p.serverRows != nil {
+		p.serverRows.Close()
+		p.serverRows = nil
+	}
+}
+
+// endPrograms waits for the programs that ran for a worker that has ended.
+func (p *Loop) endPrograms() {
+	t := time.NewTimer(2 * proc.Grace)
+	defer t.Stop()
+	for p.programs.running > 0 && p.step(t.C, nil) {
+	}
+}
