@@ -493,16 +493,15 @@ func TestMailServerThatHangs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := post{addr: c.addr}
 			set := p.settings()
-			set.SMTP.ConnectTimeout = 200 * time.Millisecond
+			set.SMTP.ConnectTimeout = time.Second
 			if c.want == event.FailProtocol {
 				set.SMTP.ConnectTimeout = 20 * time.Second
 			}
 			var pub published
 			m := mailer(t, set, &pub)
-			start := time.Now()
 			m.Events([]event.Event{state(1, event.Init, event.Backup, event.Startup)})
-			if took := time.Since(start); took > 100*time.Millisecond {
-				t.Errorf("the producer waited %v", took)
+			if c.want == event.FailTimeout && len(pub.all()) > 0 {
+				t.Error("the producer waited for the end of the attempt")
 			}
 			eventually(t, "the attempt ends", func() bool { return len(pub.all()) > 0 })
 			if e := pub.all()[0]; e.Reason != c.want {
@@ -516,12 +515,13 @@ func TestMailServerThatHangs(t *testing.T) {
 }
 
 func TestMailCloseCutsAHangingServer(t *testing.T) {
-	release := make(chan struct{})
+	release, begun := make(chan struct{}), make(chan struct{}, 1)
 	defer close(release)
-	p := post{addr: listen(t, func(net.Conn) { <-release })}
+	p := post{addr: listen(t, func(net.Conn) { begun <- struct{}{}; <-release })}
 	var pub published
 	m := mailer(t, p.settings(), &pub)
 	m.Events([]event.Event{state(1, event.Init, event.Backup, event.Startup), state(2, event.Backup, event.Master, event.MasterDownTimer)})
+	<-begun
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	m.Close(ctx)

@@ -348,8 +348,9 @@ func (q *queue) close(ctx context.Context) {
 	case <-q.idle:
 	case <-ctx.Done():
 	}
-	q.stop()
 	q.mu.Lock()
+	// Under the lock, so that no attempt that this cuts makes room for another.
+	q.stop()
 	var rest []*job
 	for _, l := range q.lanes {
 		n := 0

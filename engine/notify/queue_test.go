@@ -6,6 +6,7 @@ package notify
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -283,6 +284,29 @@ func TestQueueCloseIsBounded(t *testing.T) {
 			t.Errorf("a job in its pause was tried %d times, the worker was never free", tried)
 		}
 	})
+}
+
+// TestQueueCloseStartsNothingThatItCuts: an attempt that the end of close cuts
+// makes no room for one that would only be cut as well.
+func TestQueueCloseStartsNothingThatItCuts(t *testing.T) {
+	q := newQueue(limits{workers: 1, total: 10, perLane: 10})
+	stop := q.stop
+	q.stop = func() {
+		stop()
+		for range 10_000 {
+			runtime.Gosched() // time enough for what was cut to end
+		}
+	}
+	var r record
+	send(q, &r, "a", "endless", time.Hour)
+	send(q, &r, "a", "waits", time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	q.close(ctx)
+	eventually(t, "both are settled", func() bool { return q.snapshot().Length == 0 })
+	if s := q.snapshot(); s.Dropped[event.Shutdown] != 1 || s.Failed[event.FailTimeout] != 1 {
+		t.Errorf("stats %+v", s)
+	}
 }
 
 func TestQueueCloseTriesOnceMore(t *testing.T) {

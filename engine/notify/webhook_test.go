@@ -319,7 +319,7 @@ func TestWebhookThatHangs(t *testing.T) {
 	srv := httptest.NewServer(&r)
 	defer srv.Close()
 	var pub published
-	w := hook(t, WebhookSettings{Name: "a", URL: srv.URL, Timeout: 50 * time.Millisecond}, &pub)
+	w := hook(t, WebhookSettings{Name: "a", URL: srv.URL, Timeout: time.Second}, &pub)
 	w.Events([]event.Event{state(1, event.Init, event.Backup, event.Startup)})
 	eventually(t, "the second attempt", func() bool { return w.Stats().Sent == 1 })
 	wantLines(t, pub.words(), "notify.failed webhook a 1 timeout", "notify.sent webhook a 2 ")
@@ -448,9 +448,10 @@ func TestWebhooksConfigure(t *testing.T) {
 }
 
 func TestWebhookCloseIsBounded(t *testing.T) {
-	release := make(chan struct{})
+	release, begun := make(chan struct{}), make(chan struct{}, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		begun <- struct{}{}
 		select {
 		case <-release:
 		case <-r.Context().Done():
@@ -461,6 +462,7 @@ func TestWebhookCloseIsBounded(t *testing.T) {
 	var pub published
 	w := hook(t, WebhookSettings{Name: "a", URL: srv.URL, Timeout: time.Minute}, &pub)
 	w.Events([]event.Event{state(1, event.Init, event.Backup, event.Startup)})
+	<-begun
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	w.Close(ctx)
