@@ -68,18 +68,22 @@ func (v *VRRP) turn() error {
 		if !ok {
 			deadline = 0
 		}
-		gather := v.pulse.gather()
-		if soon := now.Add(lazy); gather && (deadline == 0 || deadline > soon) {
+		to, most := v.pulse.rest(v.ears.bells.ready)
+		if soon := now.Add(most); to != raw.All && (deadline == 0 || deadline > soon) {
 			deadline = soon
 		}
-		woken, heard, err := v.poller.Wait(deadline, !gather)
+		woken, err := v.poller.Wait(deadline, to)
 		if err != nil {
 			return err
 		}
-		if woken {
+		if woken.Rang {
+			v.ears.bells.quiet()
+			v.pulse.rang = true
+		}
+		if woken.Called {
 			v.takeIn()
 		}
-		look = heard || gather
+		look = woken.Heard || to != raw.All
 	}
 	if look {
 		if err := v.listen(); err != nil {

@@ -6,6 +6,7 @@ package run
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/sys/raw"
@@ -30,14 +31,19 @@ type ears struct {
 	// failed are the ones that could not be opened, so that it is said once.
 	failed  map[raw.Listen]bool
 	dropped uint64 // of sockets that are closed
+	// changes counts changes of open.
+	changes uint64
+	bells   bells
 }
 
 func newEars(p *raw.Poller, own *ownEvents) *ears {
-	return &ears{poller: p, own: own, open: map[raw.Listen]*raw.Receiver{}, asked: map[raw.Listen]bool{}, failed: map[raw.Listen]bool{}}
+	return &ears{poller: p, own: own, open: map[raw.Listen]*raw.Receiver{}, asked: map[raw.Listen]bool{}, failed: map[raw.Listen]bool{},
+		bells: bells{open: map[raw.Listen]*raw.Bell{}}}
 }
 
 // follow opens and closes sockets if the machine's wishes have changed.
 func (e *ears) follow(v *VRRP) {
+	defer e.bells.follow(v)
 	version := v.machine.WatchVersion()
 	if version == e.version {
 		return
@@ -77,6 +83,7 @@ func (e *ears) opened(l raw.Listen, r *raw.Receiver, err error) {
 	}
 	if err == nil {
 		e.open[l] = r
+		e.changes++
 		delete(e.failed, l)
 		return
 	}
@@ -125,6 +132,7 @@ func (e *ears) forget(r *raw.Receiver) {
 		}
 	}
 	delete(e.open, r.Listen)
+	e.changes++
 	e.dropped += r.Dropped()
 	if err := e.poller.Remove(r.FD()); err != nil {
 		e.own.denied("stop receiving", err)
@@ -162,6 +170,150 @@ func (e *ears) close() error {
 	var err error
 	for _, r := range e.open {
 		err = errors.Join(err, r.Close())
+	}
+	return errors.Join(err, e.bells.close())
+}
+
+// bells are the sockets that wake the loop while packets wait for each other.
+// An advert that a BACKUP hears, or one that is in FAULT, asks for nothing: it
+// only makes a deadline later, and before any deadline all sockets are read. One
+// of priority 0 makes it earlier, and what a MASTER hears it must answer; for
+// these there are bells. Without them, or while it is not sure yet that they
+// ring for all masters, no packet waits longer than waitLeast.
+type bells struct {
+	open map[raw.Listen]*raw.Bell
+	// ready says that all sockets have one and that it rings for all masters.
+	ready bool
+	// at is what they were made for, or are being made for while the hands are at it.
+	at     bellsAt
+	making bool
+	next   event.Instant // when they may be changed again
+}
+
+// bellsAt is the versions of what the bells follow from: who is master, and the
+// sockets that are open.
+type bellsAt struct{ masters, sockets uint64 }
+
+// bellsMost is how many sockets may have a bell: the kernel offers each packet to
+// all sockets of the protocol, so many sockets cost more than wake-ups do. It is
+// VMACs that are many.
+const bellsMost = 16
+
+// bellsPause is the least time between two changes of the bells.
+const bellsPause = 250 * time.Millisecond
+
+// follow lets the hands change what the bells ring for, once packets have come
+// thick and if something has changed.
+func (b *bells) follow(v *VRRP) {
+	at := bellsAt{v.machine.StakeVersion(), v.ears.changes}
+	if at == b.at || len(b.open) == 0 && v.pulse.rate() <= thickLeast {
+		return
+	}
+	b.ready = false
+	now := v.clock.Last()
+	if b.making || now < b.next {
+		return // packets come thick, so there is a next time soon
+	}
+	b.at, b.making, b.next = at, true, now.Add(bellsPause)
+	wanted := map[raw.Listen]*raw.VRIDs{}
+	if len(v.ears.open) <= bellsMost {
+		wanted = masters(v.machine, v.ears.open)
+	}
+	have := make(map[raw.Listen]*raw.Bell, len(wanted))
+	for l, bell := range b.open {
+		if wanted[l] != nil {
+			have[l] = bell
+			continue
+		}
+		delete(b.open, l)
+		if err := v.poller.RemoveBell(bell); err != nil {
+			v.own.denied("stop listening for urgent adverts", err)
+		}
+		v.hands.later(func() { _ = bell.Close() })
+	}
+	v.hands.later(func() {
+		fresh, err := makeBells(wanted, have)
+		if !v.inbox.put(message{do: func() { b.made(v, fresh, err) }}) {
+			for _, bell := range fresh {
+				_ = bell.Close() // nobody is left to use it
+			}
+		}
+	})
+}
+
+// masters says for each socket which virtual routers are master on its interface.
+func masters(m *vrrp.Router, open map[raw.Listen]*raw.Receiver) map[raw.Listen]*raw.VRIDs {
+	type place struct {
+		ifindex int
+		family  uint8
+	}
+	at := map[place]*raw.VRIDs{}
+	wanted := make(map[raw.Listen]*raw.VRIDs, len(open))
+	for l := range open {
+		p := place{l.IfIndex, l.Family}
+		if at[p] == nil {
+			at[p] = &raw.VRIDs{}
+		}
+		wanted[l] = at[p]
+	}
+	for _, id := range m.Instances(nil) {
+		v, ok := m.View(id)
+		if !ok || v.State != event.Master {
+			continue
+		}
+		if of := at[place{v.IfIndex, v.Settings.Family}]; of != nil {
+			of.Add(v.Settings.VRID)
+		}
+	}
+	return wanted
+}
+
+// makeBells tunes the bells that there are and makes the ones that are missing.
+func makeBells(wanted map[raw.Listen]*raw.VRIDs, have map[raw.Listen]*raw.Bell) (fresh map[raw.Listen]*raw.Bell, err error) {
+	fresh = map[raw.Listen]*raw.Bell{}
+	for l, of := range wanted {
+		if bell := have[l]; bell != nil {
+			err = errors.Join(err, bell.Tune(of))
+			continue
+		}
+		bell, e := raw.NewBell(l, of)
+		if e != nil {
+			err = errors.Join(err, e)
+			continue
+		}
+		fresh[l] = bell
+	}
+	return fresh, err
+}
+
+// made takes new bells into use. What came before they rang is read in this
+// very round.
+func (b *bells) made(v *VRRP, fresh map[raw.Listen]*raw.Bell, err error) {
+	b.making = false
+	for l, bell := range fresh {
+		if e := v.poller.AddBell(bell); e != nil {
+			err = errors.Join(err, e, bell.Close())
+			continue
+		}
+		b.open[l] = bell
+	}
+	if err != nil {
+		v.own.denied("listen for urgent adverts", err)
+	}
+	b.ready = err == nil && len(b.open) > 0
+}
+
+// quiet silences all that rang.
+func (b *bells) quiet() {
+	for _, bell := range b.open {
+		bell.Quiet()
+	}
+}
+
+func (b *bells) close() error {
+	var err error
+	for _, bell := range b.open {
+		err = errors.Join(err, bell.Close())
 	}
 	return err
 }

@@ -99,7 +99,7 @@ func (w *workshop) outcomes(t *testing.T, n int) (out []*vrrp.Done) {
 		if time.Now().After(give) {
 			t.Fatalf("%d of %d outcomes", len(out), n)
 		}
-		if _, _, err := w.news.inbox.poller.Wait(0, false); err != nil {
+		if _, err := w.news.inbox.poller.Wait(0, raw.Deaf); err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range w.news.inbox.take() {
@@ -240,36 +240,110 @@ func TestOnlyAPartIsChanged(t *testing.T) {
 func TestPulseGathersOnlyWhatComesThick(t *testing.T) {
 	var p pulse
 	now := event.Instant(1e9)
+	// want asks twice: packets are waited for once.
+	want := func(what string, bells bool, to raw.Hearing, most time.Duration) {
+		t.Helper()
+		if gotTo, got := p.rest(bells); gotTo != to || got != most {
+			t.Errorf("%s: listens to %v for %v, want %v for %v", what, gotTo, got, to, most)
+		}
+		if gotTo, _ := p.rest(bells); gotTo != raw.All {
+			t.Errorf("%s: gathers twice for the same packets", what)
+		}
+	}
 	p.heard(now, 0, 0)
-	if p.gather() {
-		t.Error("gathers nothing")
-	}
+	want("nothing", false, raw.All, 0)
 	p.heard(now, 1, now)
-	if p.gather() {
-		t.Error("gathers a single packet")
-	}
-	p.heard(now, thickMost+1, now)
-	if !p.gather() {
-		t.Error("does not gather many")
-	}
-	if p.gather() {
-		t.Error("gathers twice for the same packets")
-	}
+	want("a single packet", true, raw.All, 0)
+	p.heard(now, thickLeast, now)
+	want("some, without bells", false, raw.All, 0)
+	p.heard(now, 1, now)
+	want("some, with bells", true, raw.Urgent, waitMost)
+	p.heard(now, thickMost, now)
+	want("many, without bells", false, raw.Deaf, waitLeast)
 	p.heard(now.Add(thickTime+1), 1, now.Add(thickTime+1))
-	if !p.gather() {
-		t.Error("forgets the stretch before")
-	}
-	p.heard(now.Add(thickTime+2), bunchLeast, now.Add(thickTime+2-lazy/4))
-	if p.gather() {
-		t.Error("gathers after the last packet of a bunch")
-	}
-	p.heard(now.Add(thickTime+3), bunchLeast-1, now.Add(thickTime+3-lazy/4))
-	if !p.gather() {
-		t.Error("takes a few packets for a bunch that is over")
-	}
+	want("one after many", false, raw.Deaf, waitLeast)
+	p.heard(now.Add(thickTime+2), bunchLeast, now.Add(thickTime+2-waitLeast/4))
+	want("the last of a bunch", false, raw.All, 0)
+	p.heard(now.Add(thickTime+3), bunchLeast-1, now.Add(thickTime+3-waitLeast/4))
+	want("too few to be the last of a bunch", false, raw.Deaf, waitLeast)
 	p.heard(now.Add(10*thickTime), 1, now.Add(10*thickTime))
-	if p.gather() {
-		t.Error("remembers too long")
+	want("long after", false, raw.All, 0)
+}
+
+// The more packets come, the shorter is the wait, so that none of our own
+// adverts has to wait long; and a bell that rang is let be for a moment.
+func TestPulseWithBells(t *testing.T) {
+	for rate, want := range map[int]time.Duration{
+		60: waitMost, 255: waitMost, 512: bunchMost * thickTime / 512, 1600: waitLeast, 25_500: waitLeast,
+	} {
+		var p pulse
+		p.heard(1e9, rate, 1e9)
+		if to, most := p.rest(true); to != raw.Urgent || most != want {
+			t.Errorf("%d in %v: listens to %v for %v, want bells for %v", rate, thickTime, to, most, want)
+		}
+		p.heard(1e9, 1, 1e9)
+		p.rang = true
+		if to, most := p.rest(true); to != raw.Deaf || most != waitLeast {
+			t.Errorf("%d in %v, after a bell: listens to %v for %v", rate, thickTime, to, most)
+		}
+		p.heard(1e9, 1, 1e9)
+		if to, _ := p.rest(true); to != raw.Urgent {
+			t.Errorf("%d in %v: forgets the bells: %v", rate, thickTime, to)
+		}
+	}
+	// A bunch is over when the last quarter of the wait that was brought nothing.
+	var p pulse
+	p.heard(1e9, 100, 1e9)
+	p.rest(true)
+	p.heard(2e9, 100, event.Instant(2e9).Add(-waitMost/4+1))
+	if to, _ := p.rest(true); to != raw.Urgent {
+		t.Error("a bunch is over too soon")
+	}
+	p.heard(2e9, 100, event.Instant(2e9).Add(-waitMost/4))
+	if to, _ := p.rest(true); to != raw.All {
+		t.Error("a bunch is not over")
+	}
+}
+
+// Bells ring for what masters hear, each on its own interface and in its family.
+func TestBellsRingForMasters(t *testing.T) {
+	plain := vrrp.InstanceSettings{
+		Name: "V", Family: 4, Version: 3, VRID: 7, Interface: "eth0", State: event.Master, Priority: 255,
+		AdvertInterval: time.Second, DownTimerAdverts: 3, Multicast: netip.MustParseAddr("224.0.0.18"), Accept: true,
+		Addresses: []vrrp.Address{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}},
+	}
+	backup, elsewhere := plain, plain
+	backup.Name, backup.VRID, backup.Priority, backup.State = "W", 8, 100, event.Backup
+	elsewhere.Name, elsewhere.Interface, elsewhere.VRID = "X", "eth1", 9
+	m := vrrp.New(1)
+	var out vrrp.Output
+	for _, in := range []vrrp.Input{
+		vrrp.Link{IfIndex: 2, Name: "eth0", Present: true, Up: true, MTU: 1500},
+		vrrp.Link{IfIndex: 3, Name: "eth1", Present: true, Up: true, MTU: 1500},
+		vrrp.IfAddr{IfIndex: 2, Prefix: netip.MustParsePrefix("10.0.0.1/24"), Present: true},
+		vrrp.IfAddr{IfIndex: 3, Prefix: netip.MustParsePrefix("10.1.0.1/24"), Present: true},
+		&vrrp.Configure{Settings: &vrrp.Settings{Instances: []vrrp.InstanceSettings{plain, backup, elsewhere}}},
+	} {
+		m.Step(event.Instant(time.Second), in, &out)
+	}
+	open := map[raw.Listen]*raw.Receiver{
+		{IfIndex: 2, Family: 4}: nil, {IfIndex: 2, Family: 4, AH: true}: nil, {IfIndex: 2, Family: 6}: nil,
+		{IfIndex: 3, Family: 4}: nil, {IfIndex: 4, Family: 4}: nil,
+	}
+	for l, got := range masters(m, open) {
+		var want raw.VRIDs
+		switch {
+		case l.IfIndex == 2 && l.Family == 4:
+			want.Add(7)
+		case l.IfIndex == 3:
+			want.Add(9)
+		}
+		if *got != want {
+			t.Errorf("%+v: %x, want %x", l, *got, want)
+		}
+	}
+	if n := len(masters(m, open)); n != len(open) {
+		t.Errorf("%d of %d sockets", n, len(open))
 	}
 }
 
@@ -281,7 +355,7 @@ func TestInboxKeepsOrderAndRefusesWhenClosed(t *testing.T) {
 	b := &inbox{poller: poller}
 	b.put(message{in: vrrp.SendFailed{ID: 1}}, message{in: vrrp.SendFailed{ID: 2}})
 	b.put(message{in: vrrp.SendFailed{ID: 3}})
-	if woken, _, err := poller.Wait(0, true); err != nil || !woken {
+	if woken, err := poller.Wait(0, raw.All); err != nil || !woken.Called {
 		t.Fatalf("%v %v", woken, err)
 	}
 	for i, m := range b.take() {

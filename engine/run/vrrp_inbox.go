@@ -63,19 +63,29 @@ func (b *inbox) close() error {
 	return b.poller.Close()
 }
 
-// lazy is how long the sockets are left alone after packets came, while they
-// come thick: many routers' adverts are then taken in one wake-up, which costs
-// ten times what a packet does. Timers are not affected, and elections are
-// judged by receive times; what is looked at late (a resignation) stays within
-// the 5 ms that a takeover may come after its bound.
-const lazy = 4 * time.Millisecond
-
-// Packets come thick when more than thickMost came within thickTime. A bunch of
-// at least bunchLeast is over when the last quarter of lazy brought nothing.
+// Packets may wait for each other while they come thick, because a wake-up costs
+// ten times what a packet does. Timers are not affected, and elections are judged
+// by receive times; what is looked at late is what somebody else wants of us. That
+// must stay within the 5 ms that a takeover may come after its bound; so all
+// packets wait no longer than waitLeast, and up to waitMost only those that ask
+// for nothing: see bells.
 const (
+	waitLeast = 4 * time.Millisecond
+	waitMost  = 25 * time.Millisecond
+	// bunchMost is how many packets are worth waiting for: together they cost a
+	// tenth of a millisecond, which may delay an advert of ours.
+	bunchMost = 64
+	// bunchLeast is how many make a bunch, that is over when the last quarter of
+	// the wait brought nothing.
+	bunchLeast = 8
+)
+
+// Packets come thick when more than thickMost came within thickTime, and no
+// more singly when more than thickLeast did.
+const (
+	thickLeast = 16
 	thickMost  = 50
 	thickTime  = 100 * time.Millisecond
-	bunchLeast = 8
 )
 
 // pulse is the loop's sense of time: how long to rest, and whether packets
@@ -85,17 +95,33 @@ type pulse struct {
 	// in it, last those in the one before.
 	since       event.Instant
 	count, last int
-	// fresh says that packets came in the last round and more may be on their way.
-	fresh bool
+	// fresh says that packets came in the last round and more may be on their
+	// way, rang that a bell rang for one.
+	fresh, rang bool
+	// wait is how long they were left to wait for each other.
+	wait time.Duration
 	// steps is how many jumps of the wall clock have been told.
 	steps uint64
 }
 
-// gather says, once after packets, that more are worth waiting for.
-func (p *pulse) gather() bool {
-	fresh := p.fresh
-	p.fresh = false
-	return fresh && (p.count > thickMost || p.last > thickMost)
+// rate is how many packets came within thickTime lately.
+func (p *pulse) rate() int { return max(p.count, p.last) }
+
+// rest says, once after packets, how long more are worth waiting for and which
+// of them end it; and else to listen to all of them. bells says whether those
+// that must not wait have bells. One that has just rung is left alone for a
+// moment, so that nobody can keep us awake by ringing.
+func (p *pulse) rest(bells bool) (to raw.Hearing, most time.Duration) {
+	rate, fresh, rang := p.rate(), p.fresh, p.rang
+	p.fresh, p.rang, p.wait = false, false, waitLeast
+	switch {
+	case fresh && bells && !rang && rate > thickLeast:
+		p.wait = max(waitLeast, min(bunchMost*thickTime/time.Duration(rate), waitMost))
+		return raw.Urgent, p.wait
+	case fresh && rate > thickMost:
+		return raw.Deaf, waitLeast
+	}
+	return raw.All, 0
 }
 
 // heard notes that n packets came, the last of them at newest.
@@ -103,7 +129,7 @@ func (p *pulse) heard(now event.Instant, n int, newest event.Instant) {
 	if n == 0 {
 		return
 	}
-	p.fresh = n < bunchLeast || now.Sub(newest) < lazy/4
+	p.fresh = n < bunchLeast || now.Sub(newest) < max(p.wait, waitLeast)/4
 	switch past := now.Sub(p.since); {
 	case past > 2*thickTime:
 		p.since, p.count, p.last = now, n, 0

@@ -90,7 +90,7 @@ func (b *BFD) turn() error {
 			at = b.ways.again
 		}
 		if at == 0 || at > now {
-			if _, _, err := b.poller.Wait(at, true); err != nil {
+			if _, err := b.poller.Wait(at, raw.All); err != nil {
 				return err
 			}
 		}

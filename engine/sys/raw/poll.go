@@ -20,32 +20,39 @@ import (
 // methods but Wake belong to one goroutine.
 //
 // The goroutine sleeps in the runtime's own network poller, by way of an epoll
-// descriptor that holds a timer, an event descriptor and a second epoll
-// descriptor with the sockets in it. A system call that blocks would wake the
+// descriptor that holds a timer, an event descriptor and two more epoll
+// descriptors, one with the sockets in it and one with the bells. A system call that blocks would wake the
 // runtime's monitor thread each time, which costs several times what an advert
 // does; sleeping as the runtime sleeps costs nothing of that kind. The runtime's
 // timers are not used, because they are exact to a millisecond only.
 type Poller struct {
-	top   *os.File // epoll: timer, wake, sockets
+	top   *os.File // epoll: timer, wake, sockets, bells
 	conn  syscall.RawConn
 	epoll int // top's descriptor
 	// timer fires at armed.
 	timer int
 	armed event.Instant
 	wake  int
-	// sockets is an epoll descriptor. In top it is reported once and then not
-	// until it is listened to again, so that packets which nobody wants yet wake
-	// nobody.
-	sockets   int
-	listening bool
+	// sockets and bells are epoll descriptors.
+	sockets, bells folded
 
 	// fired and woken are what look saw.
-	fired, woken, heard bool
-	events              [64]unix.EpollEvent
-	spec                unix.ItimerSpec
-	count               uint64
-	look                func(uintptr) bool
-	err                 error
+	fired  bool
+	woken  Woken
+	events [64]unix.EpollEvent
+	spec   unix.ItimerSpec
+	count  uint64
+	look   func(uintptr) bool
+	err    error
+}
+
+// folded is an epoll descriptor inside of top. There it is reported once and
+// then not until it is listened to again, so that packets which nobody wants
+// yet wake nobody.
+type folded struct {
+	fd        int
+	token     int32
+	listening bool
 }
 
 // The tokens in top.
@@ -53,11 +60,32 @@ const (
 	timerToken = iota
 	wakeToken
 	socketsToken
+	bellsToken
 )
+
+// Hearing says which packets end a Wait.
+type Hearing uint8
+
+const (
+	// Deaf is for none.
+	Deaf Hearing = iota
+	// Urgent is for those that ring a Bell.
+	Urgent
+	// All is for those of every socket.
+	All
+)
+
+// Woken says what ended a Wait; nothing if it was the time.
+type Woken struct {
+	// Called is for Wake.
+	Called bool
+	// Heard says that there are packets, Rang that a Bell rang for one.
+	Heard, Rang bool
+}
 
 // NewPoller opens a Poller.
 func NewPoller() (p *Poller, err error) {
-	p = &Poller{epoll: -1, timer: -1, wake: -1, sockets: -1}
+	p = &Poller{epoll: -1, timer: -1, wake: -1, sockets: folded{-1, socketsToken, false}, bells: folded{-1, bellsToken, false}}
 	p.look = p.lookOnce
 	open := func(what string, fd *int, f func() (int, error)) {
 		if err == nil {
@@ -67,7 +95,8 @@ func NewPoller() (p *Poller, err error) {
 		}
 	}
 	open("epoll", &p.epoll, func() (int, error) { return unix.EpollCreate1(unix.EPOLL_CLOEXEC) })
-	open("epoll", &p.sockets, func() (int, error) { return unix.EpollCreate1(unix.EPOLL_CLOEXEC) })
+	open("epoll", &p.sockets.fd, func() (int, error) { return unix.EpollCreate1(unix.EPOLL_CLOEXEC) })
+	open("epoll", &p.bells.fd, func() (int, error) { return unix.EpollCreate1(unix.EPOLL_CLOEXEC) })
 	open("timer", &p.timer, func() (int, error) {
 		return unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
 	})
@@ -77,10 +106,11 @@ func NewPoller() (p *Poller, err error) {
 			// The timer is never read: setting it anew makes it quiet.
 			control(p.epoll, unix.EPOLL_CTL_ADD, p.timer, unix.EPOLLIN|unix.EPOLLET, timerToken),
 			control(p.epoll, unix.EPOLL_CTL_ADD, p.wake, unix.EPOLLIN, wakeToken),
-			control(p.epoll, unix.EPOLL_CTL_ADD, p.sockets, unix.EPOLLIN|unix.EPOLLONESHOT, socketsToken),
+			control(p.epoll, unix.EPOLL_CTL_ADD, p.sockets.fd, unix.EPOLLIN|unix.EPOLLONESHOT, socketsToken),
+			control(p.epoll, unix.EPOLL_CTL_ADD, p.bells.fd, unix.EPOLLIN|unix.EPOLLONESHOT, bellsToken),
 			unix.SetNonblock(p.epoll, true), // which makes os take it for something that can be polled
 		)
-		p.listening = true
+		p.sockets.listening, p.bells.listening = true, true
 	}
 	if err == nil {
 		p.top = os.NewFile(uintptr(p.epoll), "loop")
@@ -101,12 +131,22 @@ func control(epoll, op, fd int, events uint32, token int32) error {
 
 // Add watches a socket under a token.
 func (p *Poller) Add(fd int, token int32) error {
-	return control(p.sockets, unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, token)
+	return control(p.sockets.fd, unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, token)
 }
 
 // Remove stops watching a socket.
-func (p *Poller) Remove(fd int) error {
-	if err := unix.EpollCtl(p.sockets, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
+func (p *Poller) Remove(fd int) error { return remove(p.sockets.fd, fd) }
+
+// AddBell watches a Bell.
+func (p *Poller) AddBell(b *Bell) error {
+	return control(p.bells.fd, unix.EPOLL_CTL_ADD, b.fd, unix.EPOLLIN, 0)
+}
+
+// RemoveBell stops watching a Bell.
+func (p *Poller) RemoveBell(b *Bell) error { return remove(p.bells.fd, b.fd) }
+
+func remove(epoll, fd int) error {
+	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
 		return fmt.Errorf("stop watching descriptor %d: %w", fd, err)
 	}
 	return nil
@@ -128,32 +168,42 @@ func (p *Poller) Wake() error {
 	}
 }
 
-// Wait sleeps until the instant until (0: without end), until Wake was called
-// (woken), or, if it is to listen, until there are packets (heard).
-func (p *Poller) Wait(until event.Instant, listen bool) (woken, heard bool, err error) {
-	if listen && !p.listening {
-		if err := p.listen(); err != nil {
-			return false, false, err
-		}
+// Wait sleeps until the instant until (0: without end), until Wake was called,
+// or until there are packets of the kind that it is to listen for. What came
+// while nobody listened ends the next Wait that does.
+func (p *Poller) Wait(until event.Instant, to Hearing) (Woken, error) {
+	var err error
+	switch to {
+	case Deaf:
+	case Urgent:
+		err = p.listen(&p.bells)
+	case All:
+		err = p.listen(&p.sockets)
 	}
-	if err := p.arm(until); err != nil {
-		return false, false, err
+	if err == nil {
+		err = p.arm(until)
 	}
-	p.fired, p.woken, p.heard, p.err = false, false, false, nil
+	if err != nil {
+		return Woken{}, err
+	}
+	p.fired, p.woken, p.err = false, Woken{}, nil
 	if err := p.conn.Read(p.look); err != nil {
-		return false, false, fmt.Errorf("wait for packets: %w", err)
+		return Woken{}, fmt.Errorf("wait for packets: %w", err)
 	}
-	return p.woken, p.heard, p.err
+	return p.woken, p.err
 }
 
-func (p *Poller) listen() error {
-	p.events[0] = unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: socketsToken}
-	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epoll), unix.EPOLL_CTL_MOD, uintptr(p.sockets),
+func (p *Poller) listen(f *folded) error {
+	if f.listening {
+		return nil
+	}
+	p.events[0] = unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: f.token}
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epoll), unix.EPOLL_CTL_MOD, uintptr(f.fd),
 		uintptr(unsafe.Pointer(&p.events[0])), 0, 0)
 	if errno != 0 {
 		return fmt.Errorf("listen to the sockets: %w", errno)
 	}
-	p.listening = true
+	f.listening = true
 	return nil
 }
 
@@ -185,11 +235,13 @@ func (p *Poller) lookOnce(uintptr) bool {
 		case timerToken:
 			p.fired = true
 		case wakeToken:
-			p.woken = true
+			p.woken.Called = true
 			// An error means that it was read already.
 			unix.RawSyscall(unix.SYS_READ, uintptr(p.wake), uintptr(unsafe.Pointer(&p.count)), 8)
 		case socketsToken:
-			p.heard, p.listening = true, false
+			p.woken.Heard, p.sockets.listening = true, false
+		case bellsToken:
+			p.woken.Rang, p.bells.listening = true, false
 		}
 	}
 	return n > 0
@@ -211,7 +263,7 @@ func (p *Poller) poll(fd int) (int, unix.Errno) {
 
 // Ready appends the tokens of the sockets that have packets now.
 func (p *Poller) Ready(into []int32) ([]int32, error) {
-	n, errno := p.poll(p.sockets)
+	n, errno := p.poll(p.sockets.fd)
 	if errno != 0 {
 		return into, fmt.Errorf("look for packets: %w", errno)
 	}
@@ -229,7 +281,7 @@ func (p *Poller) Close() error {
 	} else if p.epoll >= 0 {
 		err = unix.Close(p.epoll)
 	}
-	for _, fd := range [...]int{p.sockets, p.timer, p.wake} {
+	for _, fd := range [...]int{p.sockets.fd, p.bells.fd, p.timer, p.wake} {
 		if fd >= 0 {
 			err = errors.Join(err, unix.Close(fd))
 		}

@@ -31,13 +31,13 @@ func testPoller(t *testing.T) (*Poller, *Clock) {
 	return p, c
 }
 
-func wait(t *testing.T, p *Poller, until event.Instant, listen bool) (woken, heard bool) {
+func wait(t *testing.T, p *Poller, until event.Instant, to Hearing) Woken {
 	t.Helper()
-	woken, heard, err := p.Wait(until, listen)
+	woken, err := p.Wait(until, to)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return woken, heard
+	return woken
 }
 
 func TestWaitEndsWhenItIsDueAndNotBefore(t *testing.T) {
@@ -46,7 +46,7 @@ func TestWaitEndsWhenItIsDueAndNotBefore(t *testing.T) {
 	for i := range 200 {
 		due = max(due, c.Now()).Add(time.Duration(i%5) * 100 * time.Microsecond)
 		for c.Now() < due { // what a loop does: it may be woken a moment early
-			wait(t, p, due, true)
+			wait(t, p, due, All)
 		}
 		if early := due.Sub(c.Last()); early > 0 {
 			t.Fatalf("round %d: %v early", i, early)
@@ -59,7 +59,7 @@ func TestWaitForThePast(t *testing.T) {
 	p, c := testPoller(t)
 	past := c.Now().Add(-time.Second)
 	for range 3 {
-		if woken, heard := wait(t, p, past, true); woken || heard {
+		if w := wait(t, p, past, All); w != (Woken{}) {
 			t.Fatal("woken by something else")
 		}
 	}
@@ -70,7 +70,7 @@ func TestWake(t *testing.T) {
 	for range 1000 {
 		failed := make(chan error, 1)
 		go func() { failed <- p.Wake() }()
-		if woken, _ := wait(t, p, 0, true); !woken {
+		if w := wait(t, p, 0, All); w != (Woken{Called: true}) {
 			t.Fatal("woken by something else")
 		}
 		if err := <-failed; err != nil {
@@ -83,7 +83,7 @@ func TestWake(t *testing.T) {
 	if err := p.Wake(); err != nil {
 		t.Fatal(err)
 	}
-	if woken, _ := wait(t, p, 0, false); !woken {
+	if w := wait(t, p, 0, Deaf); !w.Called {
 		t.Error("a signal of before the wait was lost")
 	}
 }
@@ -123,7 +123,7 @@ func TestPacketsEndAWaitThatListens(t *testing.T) {
 	tell, hear := pipe(t, p, 7)
 	for range 100 {
 		say(t, tell)
-		if _, heard := wait(t, p, 0, true); !heard {
+		if w := wait(t, p, 0, All); !w.Heard {
 			t.Fatal("not heard")
 		}
 		if got := ready(t, p); len(got) != 1 || got[0] != 7 {
@@ -140,7 +140,7 @@ func TestPacketsEndAWaitThatListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	say(t, tell)
-	if _, heard := wait(t, p, c.Now().Add(time.Millisecond), true); heard {
+	if w := wait(t, p, c.Now().Add(time.Millisecond), All); w.Heard {
 		t.Error("heard a socket that is not watched any more")
 	}
 }
@@ -150,7 +150,7 @@ func TestPacketsDoNotEndAWaitThatGathers(t *testing.T) {
 	p, c := testPoller(t)
 	tell, hear := pipe(t, p, 0)
 	say(t, tell)
-	if _, heard := wait(t, p, 0, true); !heard {
+	if w := wait(t, p, 0, All); !w.Heard {
 		t.Fatal("not heard")
 	}
 	if _, err := unix.Read(hear, make([]byte, 8)); err != nil {
@@ -159,15 +159,85 @@ func TestPacketsDoNotEndAWaitThatGathers(t *testing.T) {
 	say(t, tell)
 	due := c.Now().Add(3 * time.Millisecond)
 	for c.Now() < due {
-		if _, heard := wait(t, p, due, false); heard {
+		if w := wait(t, p, due, Deaf); w.Heard {
 			t.Fatal("heard while gathering")
 		}
 	}
 	if got := ready(t, p); len(got) != 1 {
 		t.Fatalf("ready: %v", got)
 	}
-	if _, heard := wait(t, p, 0, true); !heard {
+	if w := wait(t, p, 0, All); !w.Heard {
 		t.Error("a packet that came while gathering was lost")
+	}
+}
+
+// While it gathers with bells, the packets of a bell end a wait, and others do not.
+func TestBellsEndAWaitThatGathers(t *testing.T) {
+	p, c := testPoller(t)
+	tell, hear := pipe(t, p, 0)
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fds[0]) })
+	bell := &Bell{fd: fds[1]}
+	t.Cleanup(func() { bell.Close() })
+	if err := p.AddBell(bell); err != nil {
+		t.Fatal(err)
+	}
+	say(t, tell)
+	wait(t, p, 0, All)
+	if _, err := unix.Read(hear, make([]byte, 8)); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		say(t, tell)
+		say(t, fds[0])
+		due := c.Now().Add(time.Millisecond)
+		for c.Now() < due {
+			if w := wait(t, p, due, Deaf); w.Heard {
+				t.Fatalf("heard while gathering: %+v", w)
+			}
+		}
+		say(t, fds[0]) // also more than one
+		if w := wait(t, p, 0, Urgent); w != (Woken{Rang: true}) {
+			t.Fatalf("with a bell: %+v", w)
+		}
+		bell.Quiet()
+		due = c.Now().Add(time.Millisecond)
+		for c.Now() < due {
+			if w := wait(t, p, due, Urgent); w != (Woken{}) {
+				t.Fatalf("a bell that has been quieted: %+v", w)
+			}
+		}
+		if _, err := unix.Read(hear, make([]byte, 8)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.RemoveBell(bell); err != nil {
+		t.Fatal(err)
+	}
+	say(t, fds[0])
+	if w := wait(t, p, c.Now().Add(time.Millisecond), Urgent); w.Rang {
+		t.Error("rang after it was removed")
+	}
+}
+
+// Who floods a bell takes no more than a bounded time of the loop. Of a stream
+// it takes a byte at a time, as it does a packet elsewhere.
+func TestQuietIsBounded(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fds[0]); unix.Close(fds[1]) })
+	if err := unix.Send(fds[0], make([]byte, 3*quietMost), 0); err != nil {
+		t.Fatal(err)
+	}
+	bell := &Bell{fd: fds[1]}
+	bell.Quiet()
+	if n, err := unix.Read(fds[1], make([]byte, 4*quietMost)); err != nil || n != 2*quietMost {
+		t.Errorf("%d of %d left (%v)", n, 3*quietMost, err)
 	}
 }
 
@@ -175,7 +245,7 @@ func TestWaitingDoesNotAllocate(t *testing.T) {
 	p, c := testPoller(t)
 	var into []int32
 	n := testing.AllocsPerRun(100, func() {
-		if _, _, err := p.Wait(c.Now().Add(10*time.Microsecond), true); err != nil {
+		if _, err := p.Wait(c.Now().Add(10*time.Microsecond), All); err != nil {
 			t.Error(err)
 		}
 		into, _ = p.Ready(into[:0])
@@ -193,7 +263,7 @@ func TestWakeAfterCloseFails(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.Wait(0, true); err == nil {
+	if _, err := p.Wait(0, All); err == nil {
 		t.Error("waits on a closed poller")
 	}
 }

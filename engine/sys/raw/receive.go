@@ -136,17 +136,9 @@ type Receiver struct {
 // Receive opens a Receiver. It needs CAP_NET_RAW and may wait for the kernel's
 // network configuration lock, so a loop leaves it to another goroutine.
 func Receive(l Listen) (*Receiver, error) {
-	domain := unix.AF_INET
-	if l.Family == 6 {
-		domain = unix.AF_INET6
-	}
-	protocol := wire.Protocol
-	if l.AH {
-		protocol = wire.ProtocolAH
-	}
-	fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
+	fd, err := l.socket()
 	if err != nil {
-		return nil, fmt.Errorf("open socket for VRRP on interface %d: %w", l.IfIndex, err)
+		return nil, err
 	}
 	r := &Receiver{Listen: l, fd: fd}
 	if err := r.set(); err != nil {
@@ -155,8 +147,31 @@ func Receive(l Listen) (*Receiver, error) {
 	return r, nil
 }
 
-// set sets the options of the socket. Binding to the interface comes first, so
-// that nothing of another interface is ever queued.
+// socket opens a raw socket that hears what comes in by the interface. Binding
+// to that comes first, so that nothing of another one is ever queued.
+func (l Listen) socket() (fd int, err error) {
+	domain := unix.AF_INET
+	if l.Family == 6 {
+		domain = unix.AF_INET6
+	}
+	protocol := wire.Protocol
+	if l.AH {
+		protocol = wire.ProtocolAH
+	}
+	fd, err = unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		return -1, fmt.Errorf("open socket for VRRP on interface %d: %w", l.IfIndex, err)
+	}
+	if l.IfIndex == 0 {
+		return fd, nil
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, l.IfIndex); err != nil {
+		return -1, errors.Join(fmt.Errorf("bind a socket to interface %d: %w", l.IfIndex, err), unix.Close(fd))
+	}
+	return fd, nil
+}
+
+// set sets the options of the socket.
 func (r *Receiver) set() error {
 	type option struct {
 		level, name, value int
@@ -164,9 +179,6 @@ func (r *Receiver) set() error {
 	options := []option{
 		{unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1},
 		{unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1},
-	}
-	if r.IfIndex != 0 {
-		options = append([]option{{unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, r.IfIndex}}, options...)
 	}
 	if r.Family == 6 {
 		options = append(options, option{unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1},
@@ -188,22 +200,32 @@ func (r *Receiver) set() error {
 			return fmt.Errorf("set receive buffer: %w", err)
 		}
 	}
-	if err := r.filter(); err != nil {
+	if r.VRID != 0 {
+		if err := filter(r.fd, onlyVRID(r.Family, r.VRID, r.AH)); err != nil {
+			return err
+		}
+	}
+	if err := r.bind(r.fd); err != nil {
 		return err
 	}
-	return r.address()
+	return r.join()
 }
 
-func (r *Receiver) address() error {
+// bind lets a socket hear nothing but what is sent to the address.
+func (l Listen) bind(fd int) error {
 	var to unix.Sockaddr
-	if r.Family == 6 {
-		to = &unix.SockaddrInet6{Addr: r.Addr.As16(), ZoneId: uint32(r.IfIndex)}
+	if l.Family == 6 {
+		to = &unix.SockaddrInet6{Addr: l.Addr.As16(), ZoneId: uint32(l.IfIndex)}
 	} else {
-		to = &unix.SockaddrInet4{Addr: r.Addr.As4()}
+		to = &unix.SockaddrInet4{Addr: l.Addr.As4()}
 	}
-	if err := unix.Bind(r.fd, to); err != nil {
+	if err := unix.Bind(fd, to); err != nil {
 		return fmt.Errorf("bind: %w", err)
 	}
+	return nil
+}
+
+func (r *Receiver) join() error {
 	if !r.Addr.IsMulticast() {
 		return nil
 	}
