@@ -167,7 +167,7 @@ func TestRead(t *testing.T) {
 		done := answer(b, 0, unix.NLMSG_DONE, 0, make([]byte, 4))
 		if messages(t, b)[0].body[0] == cmdGetService {
 			body := appendService(generic(cmdNewService, nil), &web, true)
-			body = append(body[:len(body):len(body)], stats(svcStats, 5)...)
+			body = append(body, stats(svcStats, 5)...)
 			// The counters belong into the nest of the service.
 			host.PutUint16(body[genlHeader:], uint16(len(body)-genlHeader))
 			one := answer(b, 0, testFamily, unix.NLM_F_MULTI, body)

@@ -134,7 +134,10 @@ func FuzzDecode(f *testing.F) {
 	daemon := SyncDaemon{SyncMaster, "eth0", 51, 1400, netip.MustParseAddr("ff02::99"), 8849, 3}
 	d := Destination{Addr: netip.MustParseAddr("192.0.2.1"), Method: Tunnel, TunnelType: GUE, TunnelPort: 6080}
 	for _, seed := range [][]byte{
-		nil, {4, 0, 1, 0}, {3, 0, 1, 0}, {0xff, 0xff, 1, 0},
+		nil,
+		{4, 0, 1, 0},
+		{3, 0, 1, 0},
+		{0xff, 0xff, 1, 0},
 		appendService(nil, &web, true), appendService(nil, &service, true), appendService(nil, &web, false)[:20],
 		appendDestination(nil, &d, true), appendDestination(nil, &d, true)[:9], appendDaemon(nil, &daemon, true),
 		appendU32(nil, attrTimeoutTCP, 900),

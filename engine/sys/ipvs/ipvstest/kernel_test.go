@@ -80,7 +80,9 @@ func TestKernel(t *testing.T) {
 func TestSync(t *testing.T) {
 	k := ipvstest.New()
 	k.Interfaces = []string{"eth0"}
-	start := func(r ipvs.SyncRole, dev string) error { return k.StartSync(ipvs.SyncDaemon{Role: r, Interface: dev, ID: 5}) }
+	start := func(r ipvs.SyncRole, dev string) error {
+		return k.StartSync(ipvs.SyncDaemon{Role: r, Interface: dev, ID: 5})
+	}
 	for _, tc := range []struct{ got, want error }{
 		{start(ipvs.SyncMaster, "eth1"), syscall.ENODEV},
 		{start(0, "eth0"), syscall.EINVAL},
