@@ -64,6 +64,8 @@
 //	BACKUP advert  other addresses         counted, obeyed                           RFC9568§7.1       address-list
 //	BACKUP advert  another interval (v2)   discarded                                 RFC3768§7.1       v2-other-interval
 //	BACKUP advert  another password        discarded                                 RFC2338§5.3.6.1   auth-pass
+//	BACKUP advert  another digest (AH)     discarded, a copy too                     compat            auth-ah
+//	BACKUP advert  signature not good      discarded, a copy too                     compat            auth-hmac
 //	BACKUP fault   -                       FAULT                                     compat            track-interface
 //	BACKUP group   a member is MASTER      MASTER                                    compat            sync-group-failover
 //	BACKUP group   a member is FAULT       FAULT                                     compat            sync-group-weights
@@ -101,6 +103,7 @@
 //	MASTER gone    a route, to be told     told                                      compat            route-alert
 //	MASTER stop    -                       priority 0, addresses go, STOP            RFC9568§6.4.3     stop-order
 //	MASTER reload  the same                an advert, no announcement                compat            reload-nothing
+//	MASTER reload  the password is mended  the next higher advert is obeyed          RFC2338§5.3.6.1   auth-mended
 //	MASTER reload  addresses               only the difference                       compat            reload-addresses
 //	MASTER reload  removed                 priority 0, addresses go, DELETED         compat            reload-remove
 //	FAULT  advert  -                       counted, no effect                        RFC9568§6.4.1     fault-hears-adverts

@@ -33,6 +33,7 @@
 //	trace                                                       show adverts and actions too
 //
 // The keys of an instance are those of keepalived, shortened: see options.go.
+// Adverts are sealed with what auth=, ah= and hmac= ask for.
 //
 // These make things happen:
 //

@@ -118,9 +118,14 @@ func (n *Node) send(a *vrrp.Action) {
 			to = append(to, p.Addr)
 		}
 	}
+	var list []*vrrp.Packet
 	for _, dst := range to {
 		p := &vrrp.Packet{Family: s.Family, Source: v.Source, Dest: dst, TTL: 255}
 		p.Payload = n.router.AppendPacket(nil, a.ID, a.Priority, dst)
+		list = append(list, p)
+	}
+	n.seal(&v, list)
+	for _, p := range list {
 		n.w.carry(n, s.Interface, p, s.Unicast)
 	}
 }

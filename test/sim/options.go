@@ -80,6 +80,12 @@ var fields = map[string]func(s *vrrp.InstanceSettings, v string) error{
 		copy(s.AuthPass[:], v)
 		return nil
 	},
+	"ah": func(s *vrrp.InstanceSettings, v string) error {
+		s.Auth = vrrp.AuthAH
+		copy(s.AuthPass[:], v)
+		return nil
+	},
+	"hmac":                 hmac,
 	"src":                  address(func(s *vrrp.InstanceSettings, a netip.Addr) { s.Source = a }),
 	"track_src":            boolean(func(s *vrrp.InstanceSettings) *bool { return &s.TrackSource }),
 	"unicast":              boolean(func(s *vrrp.InstanceSettings) *bool { return &s.Unicast }),
