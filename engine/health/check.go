@@ -64,6 +64,15 @@ func (c *check) probed() bool {
 	return c.set.Kind != event.CheckerFile && c.set.Kind != event.CheckerBFD
 }
 
+// why is the reason for which the check is DOWN; one that has not run yet is so
+// from the start.
+func (c *check) why() event.Reason {
+	if c.reason == event.ReasonNone {
+		return event.Initial
+	}
+	return c.reason
+}
+
 // begin asks for one attempt.
 func (p *Pool) begin(id CheckID) {
 	c := &p.checks[id]
@@ -103,8 +112,27 @@ func (p *Pool) outcome(o *Outcome) {
 		p.shared(o)
 		return
 	}
-	next := p.judge(o.Check, o)
-	p.timers.set(p.checks, o.Check, p.now.Add(next))
+	p.again(o.Check, p.judge(o.Check, o))
+}
+
+// again sets when the next attempt is due.
+func (p *Pool) again(id CheckID, in time.Duration) {
+	p.timers.set(p.checks, id, p.round(p.now.Add(max(in, time.Millisecond))))
+}
+
+// Where there are many checks, they are begun together every so often: to wake up
+// for each of them costs more than the check.
+const (
+	manyPerSecond = 200
+	grid          = event.Instant(5 * time.Millisecond)
+)
+
+// round moves a deadline to the grid, if there are many.
+func (p *Pool) round(at event.Instant) event.Instant {
+	if p.perSecond <= manyPerSecond {
+		return at
+	}
+	return (at + grid - 1) / grid * grid
 }
 
 // judge gives a check one outcome and returns when the next attempt is due.
@@ -178,6 +206,9 @@ func (p *Pool) dynamic(id CheckID, o *Outcome) {
 func (p *Pool) fail(id CheckID, o *Outcome) time.Duration {
 	c := &p.checks[id]
 	c.failures++
+	if o.Reason == event.FailLocalResource {
+		return p.ourFault(id, o)
+	}
 	c.failing++
 	if c.failing == 1 {
 		c.since = p.now
@@ -210,6 +241,17 @@ func (p *Pool) fail(id CheckID, o *Outcome) time.Duration {
 	return c.set.RetryDelay
 }
 
+// ourFault is an attempt that failed for want of something on this host: that
+// says nothing about the server, and its state stays (compat).
+func (p *Pool) ourFault(id CheckID, o *Outcome) time.Duration {
+	c := &p.checks[id]
+	if c.told == 0 || p.now.Sub(c.told) >= tellAgain {
+		c.told = p.now
+		p.limited(id, o, event.KeptFailure, o.Reason, c.failing, c.since)
+	}
+	return c.set.Delay
+}
+
 func verdict(up bool) event.State {
 	if up {
 		return event.Up
@@ -224,7 +266,7 @@ func (p *Pool) start(id CheckID, least, spread time.Duration) {
 	if !c.probed() || c.server.service.suspended || c.share != nil && c.share.active != id {
 		return
 	}
-	p.timers.set(p.checks, id, p.now.Add(least+p.part(id, spread)))
+	p.again(id, least+p.part(id, spread))
 }
 
 // part is a random part of a duration.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/vigild/vigild/engine/event"
 )
@@ -56,12 +57,18 @@ func (p *Pool) configure(in *Configure) {
 	p.follow(!first && !sameSync(old.Sync, in.Settings.Sync), in.Cause)
 }
 
-// room makes room for as many checks as there will be.
+// room makes room for as many checks as there will be, and reckons how often
+// they run.
 func (p *Pool) room(set *Settings) {
 	n := 0
+	p.perSecond = 0
 	for i := range set.Services {
 		for k := range set.Services[i].Servers {
-			n += len(set.Services[i].Servers[k].Checks)
+			list := set.Services[i].Servers[k].Checks
+			n += len(list)
+			for j := range list {
+				p.perSecond += float64(time.Second) / float64(max(list[j].Delay, time.Millisecond))
+			}
 		}
 	}
 	if n > cap(p.checks) {
@@ -106,7 +113,7 @@ func (r *reload) service(i int, set *ServiceSettings) {
 	if s.set != nil && s.set.Brake != set.Brake {
 		p.unbrake(s)
 	}
-	s.set, s.at = set, nil
+	s.set = set
 	p.carry(s)
 }
 
@@ -310,9 +317,7 @@ func (p *Pool) followObjects() {
 
 // retire removes a virtual server.
 func (p *Pool) retire(s *service) {
-	for _, v := range s.servers {
-		p.dismiss(v)
-	}
+	s.each(p.dismiss)
 	p.braked = slices.DeleteFunc(p.braked, func(x *service) bool { return x == s })
 	if s.suspended {
 		p.tally.Suspends--

@@ -90,7 +90,7 @@ func (p *Pool) install(s *service, first, resumed bool) {
 // begun puts a new virtual server into its first state. That is no news, but for
 // a quorum that is not met from the start while there is a sorry server (compat).
 func (p *Pool) begun(s *service, resumed bool) {
-	s.met = s.alive > 0 && s.alive >= s.quorum
+	s.met = s.alive >= s.quorum && (s.alive > 0 || s.reached())
 	s.reason, s.since = event.Initial, p.now
 	s.arithmetic(&s.evidence, s.alive, s.alive)
 	if s.met {
@@ -261,6 +261,7 @@ func (e *entry) forget() {
 // fit finds out anew which destination is whose. The rest is to go.
 func (e *entry) fit() {
 	s := e.service
+	e.at = nil
 	n := len(s.servers) + 1
 	if len(e.have) == n {
 		return

@@ -37,10 +37,12 @@ type Pool struct {
 	byName   map[string]*service
 
 	// checks has a slot for each CheckID; free are the ones without a check.
-	checks  []check
-	free    []CheckID
-	timers  timers
-	objects map[object][]CheckID
+	checks []check
+	free   []CheckID
+	timers timers
+	// perSecond is how many attempts there are in a second while all is well.
+	perSecond float64
+	objects   map[object][]CheckID
 	// values, sessions, masters and present are what was last said of each.
 	values   map[string]Value
 	sessions map[string]Session

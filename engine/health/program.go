@@ -71,6 +71,8 @@ type entry struct {
 	// edited says that the kernel has it with other properties.
 	edited bool
 	have   []slot
+	// at finds the servers by their destinations, made on first use.
+	at map[netip.AddrPort]int
 	// extra are destinations that are to go.
 	extra []Destination
 }

@@ -231,22 +231,16 @@ func (p *Pool) Locate(key ServiceKey, dest Destination) (serviceAt, serverAt int
 	if !dest.Addr.IsValid() {
 		return int(s.id), -1
 	}
-	if s.at == nil {
-		s.at = make(map[netip.AddrPort]int, len(s.servers)+1)
+	if e.at == nil {
+		e.at = make(map[netip.AddrPort]int, len(s.servers)+1)
 		s.each(func(v *server) {
 			if !v.shadow {
-				s.at[e.addr(v)] = int(v.id)
+				e.at[e.addr(v)] = int(v.id)
 			}
 		})
 	}
-	if at, ok := s.at[dest.Addr]; ok {
+	if at, ok := e.at[dest.Addr]; ok {
 		return int(s.id), at
-	}
-	// Another service of a group may have another port.
-	for _, v := range s.servers {
-		if e.addr(v) == dest.Addr && !v.shadow {
-			return int(s.id), int(v.id)
-		}
 	}
 	return int(s.id), -1
 }

@@ -4,7 +4,6 @@
 package health
 
 import (
-	"net/netip"
 	"slices"
 
 	"github.com/vigild/vigild/engine/event"
@@ -57,8 +56,6 @@ type service struct {
 	// says that it is to be told of all.
 	dirty       []*server
 	all, queued bool
-	// at finds the servers by their destinations, made on first use.
-	at map[netip.AddrPort]int
 }
 
 // kindTally counts the checks of one kind.
@@ -108,21 +105,22 @@ func (s *service) arithmetic(v *event.CheckEvidence, before, after int64) {
 
 // limits reduces quorum and hysteresis to what the weights can reach.
 func (s *service) limits() {
-	s.quorum = min(max(s.set.Quorum, 1), max(s.total, 1))
-	s.hysteresis = min(max(s.set.Hysteresis, 0), s.quorum-1)
+	s.quorum = min(max(s.set.Quorum, 1), s.total)
+	s.hysteresis = max(min(s.set.Hysteresis, s.quorum-1), 0)
 }
 
 // reached says whether the quorum is met, given what it was. compat: keepalived
 // asks for quorum plus hysteresis even if all servers together do not weigh that
 // much, and never gains such a quorum again; here all servers together suffice.
+// Of servers that all have weight 0 one that is up suffices.
 func (s *service) reached() bool {
 	if s.alive <= 0 {
-		return false
+		return s.total == 0 && s.up > 0
 	}
 	if s.met {
 		return s.alive >= s.quorum-s.hysteresis
 	}
-	return s.alive >= min(s.quorum+s.hysteresis, max(s.total, s.quorum))
+	return s.alive >= min(s.quorum+s.hysteresis, s.total)
 }
 
 // judgeQuorum puts a virtual server into the state that its weights ask for.
@@ -300,7 +298,7 @@ func (p *Pool) release(s *service) {
 		p.unhold(v)
 		if id := p.failing(v); id != noCheck {
 			s.brake.removed = append(s.brake.removed, removal{v, p.now})
-			p.become(v, false, id, s.brake.last, p.checks[id].reason)
+			p.become(v, false, id, s.brake.last, p.checks[id].why())
 		}
 	}
 	s.rearm()
@@ -323,7 +321,7 @@ func (p *Pool) unbrake(s *service) {
 		v := s.brake.held[0]
 		p.unhold(v)
 		if id := p.failing(v); id != noCheck {
-			p.become(v, false, id, s.brake.last, p.checks[id].reason)
+			p.become(v, false, id, s.brake.last, p.checks[id].why())
 		}
 	}
 	s.brake.due = 0

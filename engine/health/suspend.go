@@ -101,7 +101,7 @@ func (p *Pool) suspend(s *service, on bool, cause event.Ref) {
 			}
 		}
 		if id := p.failing(v); id != noCheck {
-			p.consider(v, id, cause, p.checks[id].reason)
+			p.consider(v, id, cause, p.checks[id].why())
 		} else {
 			p.consider(v, noCheck, cause, event.Recovered)
 		}
@@ -220,5 +220,5 @@ func (p *Pool) shared(o *Outcome) {
 		return
 	}
 	p.tally.Shared += uint64(n - 1)
-	p.timers.set(p.checks, sh.active, p.now.Add(next))
+	p.again(sh.active, next)
 }

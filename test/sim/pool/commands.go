@@ -242,7 +242,7 @@ func (p *player) kill([]string) error {
 	if w.pool == nil {
 		return fmt.Errorf("it does not run")
 	}
-	w.last = w.states()
+	w.last, w.lost = w.states(), w.lost || w.busy
 	w.pool = nil
 	w.log.line(w, "killed")
 	return nil

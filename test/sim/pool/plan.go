@@ -214,7 +214,7 @@ func serviceKey(s *health.ServiceSettings, key, value string) (err error) {
 			s.Brake.Window, err = time.ParseDuration(window)
 		}
 	case "entries":
-		for _, x := range strings.Split(value, "+") {
+		for x := range strings.SplitSeq(value, "+") {
 			var e event.ServiceEntry
 			if e, err = entry(x); err != nil {
 				return err
@@ -276,7 +276,7 @@ func (l *serverLine) settings(s *health.ServiceSettings) (*health.ServerSettings
 		}
 		return serverKey(x, &c, key, value)
 	})
-	for _, kind := range strings.Split(kinds, "+") {
+	for kind := range strings.SplitSeq(kinds, "+") {
 		if kind == "none" || err != nil {
 			break
 		}

@@ -51,6 +51,7 @@ type World struct {
 	applied uint64 // the last batch that the kernel did
 	busy    bool   // it does one
 	batches []func()
+	lost    bool // a process died before the kernel had done what it was told
 	netlink time.Duration
 
 	spots   map[spot]condition
@@ -183,8 +184,8 @@ func (w *World) act(a *health.Action) {
 		w.inTurn(func() {
 			failed, err := w.kernel.batch(a.Ops)
 			w.fail(err)
-			w.applied = a.Batch
 			if alive() {
+				w.applied = a.Batch
 				w.step(&health.Applied{Batch: a.Batch, Count: len(a.Ops) - len(failed), Start: start, End: w.now, Failed: failed})
 			}
 		}, w.netlink)
@@ -207,9 +208,14 @@ func (w *World) act(a *health.Action) {
 
 // inTurn lets the kernel do one thing after the other.
 func (w *World) inTurn(do func(), takes time.Duration) {
+	life := w.life
 	run := func() {
 		w.busy = true
 		w.after(takes, func() {
+			if w.life != life {
+				do() // what the kernel was at when the process died
+				return
+			}
 			w.busy = false
 			do()
 			if len(w.batches) > 0 && !w.busy {
