@@ -4,6 +4,7 @@
 package netns_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -58,10 +59,13 @@ func TestAddressRemoved(t *testing.T) {
 			lab.Until(t, soon, "it is known whether the address is there", func() bool {
 				return metric("vigil_vrrp_vip_owned", `address="10.0.0.200"`) == map[bool]float64{true: 1}[c.returns]
 			})
-			if n := metric("vigil_vrrp_transitions_total", `reason="address_gone"`); n != float64(c.backups) {
+			lab.Until(t, soon, "the loss is told", func() bool { return strings.Contains(d.Said(), `"msg":"address.lost"`) })
+			gone := func() float64 { return metric("vigil_vrrp_transitions_total", `reason="address_gone"`) }
+			lab.Until(t, soon, fmt.Sprintf("%d transitions because of it", c.backups), func() bool { return gone() == float64(c.backups) })
+			lab.Until(t, soon, "it is MASTER", func() bool { return metric("vigil_vrrp_state", `state="master"`) == 1 })
+			if n := gone(); n != float64(c.backups) {
 				t.Errorf("%v transitions because of it, want %d", n, c.backups)
 			}
-			lab.Until(t, soon, "it is MASTER", func() bool { return metric("vigil_vrrp_state", `state="master"`) == 1 })
 			if !c.returns && has() {
 				t.Error("the address came back")
 			}
