@@ -96,12 +96,7 @@ func question(name string, typ uint16) []byte {
 }
 
 func (x asker) Probe(ctx context.Context, to *Target) health.Outcome {
-	t := begin(ctx, x.limits, to)
-	defer t.end()
-	if t.connect("udp") && x.ask(t) {
-		t.pass()
-	}
-	return t.out
+	return attempt(ctx, x.limits, to, func(t *try) bool { return t.connect("udp") && x.ask(t) })
 }
 
 // ask sends the query and waits for its answer; datagrams that are no answer to it are passed over.

@@ -85,12 +85,7 @@ func (x *expecter) key() string {
 }
 
 func (x *expecter) Probe(ctx context.Context, to *Target) health.Outcome {
-	t := begin(ctx, x.limits, to)
-	defer t.end()
-	if t.connect("tcp") && x.say(t) && x.hear(t) {
-		t.pass()
-	}
-	return t.out
+	return attempt(ctx, x.limits, to, func(t *try) bool { return t.connect("tcp") && x.say(t) && x.hear(t) })
 }
 
 func (x *expecter) say(t *try) bool {

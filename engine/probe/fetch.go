@@ -48,18 +48,16 @@ type Reply struct {
 }
 
 // Fetch does one GET, over TLS if asked for, with every limit that a check has. genhash prints the digest of its reply.
-func Fetch(ctx context.Context, to *Target, r Request, overTLS bool, timeout time.Duration) (Reply, health.Outcome) {
-	t := begin(ctx, limits{timeout}, to)
-	defer t.end()
+func Fetch(ctx context.Context, to *Target, r Request, overTLS bool, timeout time.Duration) (reply Reply, o health.Outcome) {
 	var s *secure
 	if overTLS {
 		s = &secure{}
 	}
-	reply, ok := t.fetch(&r, s)
-	if ok {
-		t.pass()
-	}
-	return reply, t.out
+	o = attempt(ctx, limits{timeout}, to, func(t *try) (ok bool) {
+		reply, ok = t.fetch(&r, s)
+		return ok
+	})
+	return reply, o
 }
 
 // fetch opens a connection, asks, and reads the answer.
@@ -86,7 +84,7 @@ func (t *try) fetch(r *Request, s *secure) (Reply, bool) {
 	if r.Protocol == HTTP2 {
 		ok = t.exchange2(r, &b, s != nil)
 	} else {
-		ok = t.exchange1(r, &b, s)
+		ok = t.exchange1(r, &b)
 	}
 	if b.sum != nil {
 		b.sum.Sum(reply.Digest[:0])
@@ -129,7 +127,7 @@ func (b *body) take(p []byte) error {
 }
 
 // exchange1 speaks HTTP/1: the request, then a header, then bytes up to the promised length or the end.
-func (t *try) exchange1(r *Request, b *body, s *secure) bool {
+func (t *try) exchange1(r *Request, b *body) bool {
 	t.arm()
 	if _, err := io.WriteString(t.conn, r.text(t.to)); err != nil {
 		return t.failed(event.PhaseProcessing, err)
@@ -174,21 +172,20 @@ func (t *try) exchange1(r *Request, b *body, s *secure) bool {
 			return true
 		}
 		if err != nil {
-			return t.ended(err, inBody, head, s)
+			return t.ended(err, inBody, head)
 		}
 	}
 }
 
 // ended judges the end of a connection. compat: a page shorter than promised is good.
-func (t *try) ended(err error, inBody bool, head []byte, s *secure) bool {
+func (t *try) ended(err error, inBody bool, head []byte) bool {
 	phase := event.PhaseTransfer
 	if len(head) == 0 {
 		phase = event.PhaseProcessing
 	}
 	t.done(phase)
-	closed := err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) && (s == nil || !s.compliant)
 	switch {
-	case !closed:
+	case err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF):
 		return t.failed(phase, err)
 	case inBody:
 		return true

@@ -95,15 +95,14 @@ func (g *getter) key() string {
 }
 
 func (g *getter) Probe(ctx context.Context, to *Target) health.Outcome {
-	t := begin(ctx, g.limits, to)
-	defer t.end()
-	for i := range g.pages {
-		if !g.get(t, &g.pages[i]) {
-			return t.out
+	return attempt(ctx, g.limits, to, func(t *try) bool {
+		for i := range g.pages {
+			if !g.get(t, &g.pages[i]) {
+				return false
+			}
 		}
-	}
-	t.pass()
-	return t.out
+		return true
+	})
 }
 
 // get asks for one page and judges it.

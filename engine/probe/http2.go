@@ -6,6 +6,7 @@ package probe
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -28,6 +29,12 @@ type bounded struct {
 	left int64
 	any  bool
 }
+
+// chatter is how many frames that want an answer a server may send.
+const chatter = 1000
+
+// errChatter: it sent more.
+var errChatter = errors.New("the server sends nothing but settings and pings")
 
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
@@ -54,7 +61,7 @@ func (t *try) exchange2(r *Request, b *body, overTLS bool) bool {
 	if err := t.ask2(r, f, &out, overTLS); err != nil {
 		return t.failed(event.PhaseProcessing, err)
 	}
-	for {
+	for talk := 0; ; {
 		frame, err := f.ReadFrame()
 		phase := event.PhaseTransfer
 		if !in.any {
@@ -68,6 +75,9 @@ func (t *try) exchange2(r *Request, b *body, overTLS bool) bool {
 			return t.failed(phase, err)
 		}
 		done, err := t.frame2(frame, f, b)
+		if talk++; err == nil && talk > chatter && b.reply.Status == 0 {
+			err = errChatter
+		}
 		if err == nil && out.Len() > 0 {
 			t.arm()
 			_, err = out.WriteTo(t.conn)

@@ -46,8 +46,10 @@ func (p *parser) getter(c *Check, s *secure) {
 			if _, ok := p.boolean(n); ok {
 				p.note(n.Pos, ruleNoEffect, "'fast_recovery' is always so: all urls are checked in each round", "")
 			}
-		case "tls_compliant", "verify":
-			p.security(n, s)
+		case "verify":
+			p.verify(n, s)
+		case "tls_compliant":
+			p.compliant(n)
 		}
 	}
 	for _, n := range p.node.Children {
@@ -71,17 +73,22 @@ func (p *parser) getter(c *Check, s *secure) {
 	}
 }
 
-// security reads what only SSL_GET has.
-func (p *parser) security(n *syntax.Node, s *secure) {
+// verify reads what only SSL_GET has.
+func (p *parser) verify(n *syntax.Node, s *secure) {
 	v, ok := p.boolean(n)
 	switch {
 	case !ok:
 	case s == nil:
-		p.warn(n.Pos, ruleNoEffect, "'"+n.Keyword+"' means nothing without TLS", "SSL_GET")
-	case n.Keyword == "verify":
-		s.verify = v
+		p.warn(n.Pos, ruleNoEffect, "'verify' means nothing without TLS", "SSL_GET")
 	default:
-		s.compliant = v
+		s.verify = v
+	}
+}
+
+// compliant reads a keyword of newer versions than the one we follow: how strictly the end of TLS is taken.
+func (p *parser) compliant(n *syntax.Node) {
+	if _, ok := p.boolean(n); ok {
+		p.note(n.Pos, ruleNoEffect, "'tls_compliant' changes nothing: an answer may end with or without a closing alert", "")
 	}
 }
 
@@ -136,7 +143,7 @@ func (p *parser) url(n *syntax.Node, g *getter, name serverName) {
 		case "regex_stack":
 			p.note(c.Pos, ruleNoEffect, "'regex_stack' is about PCRE2's own memory", "")
 		case "tls_compliant":
-			p.security(c, g.secure)
+			p.compliant(c)
 		}
 	}
 	switch {

@@ -5,7 +5,7 @@ package probe
 
 import (
 	"go/ast"
-	"go/parser"
+	goparser "go/parser"
 	"go/token"
 	"net/netip"
 	"regexp"
@@ -69,7 +69,7 @@ func TestEveryKind(t *testing.T) {
 // fuzzTests lists the fuzz tests of this package.
 func fuzzTests(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "fuzz_test.go", nil, 0)
+	file, err := goparser.ParseFile(token.NewFileSet(), "fuzz_test.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ var trials = map[event.Checker]trial{
 		text: "PING_CHECK {\n connect_timeout 0.3\n bind_if lo\n}",
 		pass: func(t *testing.T) netip.AddrPort { return netip.MustParseAddrPort("127.0.0.1:1") },
 		// A socket must ask before it may speak to everybody.
-		fail:       func(t *testing.T) netip.AddrPort { return netip.MustParseAddrPort("255.255.255.255:1") },
+		fail: func(t *testing.T) netip.AddrPort { return netip.MustParseAddrPort("255.255.255.255:1") },
 		// The kernel does not answer echo requests to a group.
 		mute:       func(t *testing.T) netip.AddrPort { return netip.MustParseAddrPort("239.1.2.3:1") },
 		failReason: event.FailLocalResource, muteReason: event.FailReadTimeout,

@@ -106,11 +106,11 @@ func (x *pattern) match(subject []byte) (bool, error) {
 	last := len(runes)
 	if x.o.firstLine {
 		if i := bytes.IndexByte(subject[x.o.from:], '\n'); i >= 0 {
-			last = len(runes[:from]) + x.count(subject[x.o.from:x.o.from+i])
+			last = x.index(subject, x.o.from+i)
 		}
 	}
 	if x.o.hasUntil && x.o.until < len(subject) {
-		last = min(last, x.count(subject[:x.o.until]))
+		last = min(last, x.index(subject, x.o.until))
 	}
 	m, err := x.re.FindRunesMatchStartingAt(runes, from)
 	if err != nil {
@@ -134,9 +134,17 @@ func (x *pattern) runes(subject []byte) (runes []rune, from int, ok bool) {
 	return runes, x.o.from, true
 }
 
-func (x *pattern) count(b []byte) int {
-	if x.o.utf {
-		return utf8.RuneCount(b)
+// index gives the number of the last unit that begins no later than at this byte.
+func (x *pattern) index(subject []byte, at int) int {
+	if !x.o.utf {
+		return at
 	}
-	return len(b)
+	last := -1
+	for i := range string(subject) {
+		if i > at {
+			break
+		}
+		last++
+	}
+	return last
 }

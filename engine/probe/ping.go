@@ -36,13 +36,10 @@ const pingSize = 128
 type pinger struct{ limits }
 
 func (x pinger) Probe(ctx context.Context, to *Target) health.Outcome {
-	t := begin(ctx, x.limits, to)
-	defer t.end()
-	e := &echo{try: t, six: to.To.Addr().Is6() && !to.To.Addr().Is4In6()}
-	if e.open() && e.exchange() {
-		t.pass()
-	}
-	return t.out
+	return attempt(ctx, x.limits, to, func(t *try) bool {
+		e := &echo{try: t, six: to.To.Addr().Is6() && !to.To.Addr().Is4In6()}
+		return e.open() && e.exchange()
+	})
 }
 
 // echoes numbers the requests of this process.

@@ -169,6 +169,7 @@ func silent(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 // endless sends the same for as long as it is listened to.
 func endless(first, again string) func(net.Conn) {
 	return func(c net.Conn) {
+		go silent(c)
 		_, err := io.WriteString(c, first)
 		for again = strings.Repeat(again, 1+4096/len(again)); err == nil; {
 			_, err = io.WriteString(c, again)

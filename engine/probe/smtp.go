@@ -52,16 +52,11 @@ type greeter struct {
 func (x greeter) key() string { return fmt.Sprintf("%q", x.helo) }
 
 func (x greeter) Probe(ctx context.Context, to *Target) health.Outcome {
-	t := begin(ctx, x.limits, to)
-	defer t.end()
-	if !t.connect("tcp") {
-		return t.out
-	}
-	m := mail{try: t}
-	if m.reply("220", event.PhaseProcessing) && m.say("HELO "+x.helo) && m.reply("250", event.PhaseTransfer) && m.say("QUIT") && m.bye() {
-		t.pass()
-	}
-	return t.out
+	return attempt(ctx, x.limits, to, func(t *try) bool {
+		m := mail{try: t}
+		return t.connect("tcp") && m.reply("220", event.PhaseProcessing) && m.say("HELO "+x.helo) && m.reply("250", event.PhaseTransfer) &&
+			m.say("QUIT") && m.bye()
+	})
 }
 
 // mail is one SMTP connection.

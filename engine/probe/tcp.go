@@ -40,10 +40,5 @@ var tcpCheck = Kind{
 type connector struct{ limits }
 
 func (x connector) Probe(ctx context.Context, to *Target) health.Outcome {
-	t := begin(ctx, x.limits, to)
-	defer t.end()
-	if t.connect("tcp") {
-		t.pass()
-	}
-	return t.out
+	return attempt(ctx, x.limits, to, func(t *try) bool { return t.connect("tcp") })
 }

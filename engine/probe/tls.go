@@ -72,12 +72,12 @@ func (x *TLS) load() error {
 
 // secure is what one SSL_GET does with TLS.
 type secure struct {
-	TLS               *TLS
-	verify, compliant bool
+	TLS    *TLS
+	verify bool
 }
 
 func (s *secure) key() string {
-	out := fmt.Sprintf("%t %t", s.verify, s.compliant)
+	out := fmt.Sprint(s.verify)
 	if x := s.TLS; x != nil {
 		out += fmt.Sprintf(" %q %q %q %q", x.Password, x.CA, x.Certificate, x.Key)
 	}

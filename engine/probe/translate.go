@@ -191,6 +191,11 @@ func (t *translator) group() error {
 		t.out = append(t.out, '(', '?')
 		t.i += 2
 		t.flags()
+		if t.rest(")") && len(t.out) == begin+2 { // nothing is left of it
+			t.out = t.out[:begin]
+			t.i++
+			return nil
+		}
 	default:
 		t.out = append(t.out, '(')
 		t.i++

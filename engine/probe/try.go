@@ -49,6 +49,16 @@ func begin(ctx context.Context, l limits, to *Target) *try {
 	return t
 }
 
+// attempt runs one attempt: what it does fails it, or it passes.
+func attempt(ctx context.Context, l limits, to *Target, do func(*try) bool) health.Outcome {
+	t := begin(ctx, l, to)
+	if do(t) {
+		t.pass()
+	}
+	t.end()
+	return t.out
+}
+
 // end closes the connection and says how long it all took.
 func (t *try) end() {
 	if t.stop != nil {

@@ -107,12 +107,7 @@ func (p *parser) hexadecimal(n *syntax.Node, wild bool) (value, mask []byte, ok 
 }
 
 func (x datagram) Probe(ctx context.Context, to *Target) health.Outcome {
-	t := begin(ctx, x.limits, to)
-	defer t.end()
-	if t.connect("udp") && x.exchange(t) {
-		t.pass()
-	}
-	return t.out
+	return attempt(ctx, x.limits, to, func(t *try) bool { return t.connect("udp") && x.exchange(t) })
 }
 
 // exchange sends the payload and listens until the time is over.
