@@ -28,32 +28,44 @@ const (
 // calls send with each as soon as it is full; what send is given is valid until
 // it returns. It returns dst emptied, for the next time. limit is at least 4096.
 func (c *Counters) Append(dst []byte, limit int, send func([]byte)) []byte {
-	w := counterWriter{b: dst[:0], limit: limit, send: send, head: c}
+	w := counterWriter{record: record{b: dst}, limit: limit, send: send, head: c}
 	w.begin()
 	if c.HasPool {
-		w.record(recordPool, func(r *record) { r.pool(&c.Pool) })
+		w.open(recordPool)
+		w.pool(&c.Pool)
+		w.close()
 	}
 	for i := range c.Services {
-		w.record(recordService, func(r *record) { r.service(&c.Services[i]) })
+		w.open(recordService)
+		w.service(&c.Services[i])
+		w.close()
 	}
 	for i := range c.Servers {
-		w.record(recordServer, func(r *record) { r.server(&c.Servers[i]) })
+		w.open(recordServer)
+		w.server(&c.Servers[i])
+		w.close()
 	}
 	for i := range c.Checks {
-		w.record(recordCheck, func(r *record) { r.check(&c.Checks[i]) })
+		w.open(recordCheck)
+		w.check(&c.Checks[i])
+		w.close()
 	}
 	for i := range c.Failures {
-		w.record(recordFailure, func(r *record) { r.failure(&c.Failures[i]) })
+		w.open(recordFailure)
+		w.failure(&c.Failures[i])
+		w.close()
 	}
 	for i := range c.Phases {
-		w.record(recordPhase, func(r *record) { r.phase(&c.Phases[i]) })
+		w.open(recordPhase)
+		w.phase(&c.Phases[i])
+		w.close()
 	}
 	send(w.b)
 	return w.b[:0]
 }
 
-// Add adds the records of one message; what was added before it found a
-// fault stays. All messages of one reading have the same Generation and At: a
+// Add adds the records of one message; what was added before it found a fault
+// stays, and what the fault was in is to be thrown away with the rest. All messages of one reading have the same Generation and At: a
 // message of another reading is an error unless the Counters are empty.
 func (c *Counters) Add(message []byte) error {
 	if len(message) < countersHead || message[0] != countersVersion {
@@ -83,35 +95,32 @@ func (c *Counters) add(what byte, r *record) {
 		r.pool(&c.Pool)
 		c.HasPool = !r.bad
 	case recordService:
-		read(r, &c.Services, r.service)
+		c.Services = append(c.Services, ServiceTally{})
+		r.service(&c.Services[len(c.Services)-1])
 	case recordServer:
-		read(r, &c.Servers, r.server)
+		c.Servers = append(c.Servers, ServerTally{})
+		r.server(&c.Servers[len(c.Servers)-1])
 	case recordCheck:
-		read(r, &c.Checks, r.check)
+		c.Checks = append(c.Checks, CheckTally{})
+		r.check(&c.Checks[len(c.Checks)-1])
 	case recordFailure:
-		read(r, &c.Failures, r.failure)
+		c.Failures = append(c.Failures, FailureTally{})
+		r.failure(&c.Failures[len(c.Failures)-1])
 	case recordPhase:
-		read(r, &c.Phases, r.phase)
+		c.Phases = append(c.Phases, PhaseTally{})
+		r.phase(&c.Phases[len(c.Phases)-1])
 	default:
 		r.bad = true
 	}
 }
 
-func read[T any](r *record, list *[]T, one func(*T)) {
-	var zero T
-	*list = append(*list, zero)
-	one(&(*list)[len(*list)-1])
-	if r.bad {
-		*list = (*list)[:len(*list)-1]
-	}
-}
-
 // counterWriter fills messages.
 type counterWriter struct {
-	b     []byte
+	record
 	limit int
 	send  func([]byte)
 	head  *Counters
+	mark  int // where the record begins that is written
 }
 
 func (w *counterWriter) begin() {
@@ -120,19 +129,19 @@ func (w *counterWriter) begin() {
 	w.b = binary.LittleEndian.AppendUint64(w.b, uint64(w.head.At))
 }
 
-func (w *counterWriter) record(what byte, one func(*record)) {
-	before := len(w.b)
-	r := record{b: append(w.b, what)}
-	one(&r)
-	if len(r.b) <= w.limit {
-		w.b = r.b
+func (w *counterWriter) open(what byte) {
+	w.mark = len(w.b)
+	w.b = append(w.b, what)
+}
+
+func (w *counterWriter) close() {
+	if len(w.b) <= w.limit {
 		return
 	}
-	tail := r.b[before:]
-	w.send(r.b[:before])
-	// What was too much moves to the front, behind a new head of the same length.
-	n := copy(r.b[countersHead:], tail)
-	w.b = r.b[:countersHead+n]
+	w.send(w.b[:w.mark])
+	// What was too much moves to the front, behind a head that is the same.
+	n := copy(w.b[countersHead:], w.b[w.mark:])
+	w.b = w.b[:countersHead+n]
 }
 
 // record writes or reads one record: one description of the fields serves both.
@@ -198,18 +207,16 @@ func (r *record) instant(v *Instant) { r.i64((*int64)(v)) }
 
 func (r *record) duration(v *time.Duration) { r.i64((*int64)(v)) }
 
-// flags writes or reads up to eight booleans as one byte.
-func (r *record) flags(list ...*bool) {
+// flags writes or reads three booleans as one byte.
+func (r *record) flags(a, b, c *bool) {
 	var u uint8
-	for i, v := range list {
+	for i, v := range [...]*bool{a, b, c} {
 		if *v {
 			u |= 1 << i
 		}
 	}
 	r.u8(&u)
-	for i, v := range list {
-		*v = u&(1<<i) != 0
-	}
+	*a, *b, *c = u&1 != 0, u&2 != 0, u&4 != 0
 }
 
 func (r *record) stats(s *IPVSStats) {
@@ -260,7 +267,8 @@ func (r *record) check(t *CheckTally) {
 	r.u32(&t.ID)
 	r.u32(&t.Server)
 	r.u8((*uint8)(&t.Checker))
-	r.flags(&t.Up, &t.Run)
+	var none bool
+	r.flags(&t.Up, &t.Run, &none)
 	r.u32(&t.Failing)
 	r.u64(&t.Attempts)
 	r.u64(&t.Failures)
