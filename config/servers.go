@@ -572,7 +572,7 @@ func (b *builder) bfdCheck(s *health.CheckSettings, c *checkDraft) bool {
 // probeCheck settles a checker that talks to the server.
 func (b *builder) probeCheck(s *health.CheckSettings, d *serviceDraft, rs *serverDraft, c *checkDraft) bool {
 	p, found := probe.Parse(s.Kind, c.node, probe.Defaults{
-		Server: rs.addr, Timeout: s.Timeout, DelayLoop: s.Delay, VirtualHost: d.host(rs), TLS: b.lvs.tls, Test: b.e.Test,
+		Server: rs.addr, Timeout: s.Timeout, VirtualHost: d.host(rs), TLS: b.lvs.tls, Test: b.e.Test,
 	})
 	b.found = append(b.found, found...)
 	if p == nil {

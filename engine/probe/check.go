@@ -22,9 +22,8 @@ type Target = dial.Spec
 type Defaults struct {
 	// Server is the address and port of the real server.
 	Server netip.AddrPort
-	// Timeout is connect_timeout of the real or virtual server, 5 s if neither has one. DelayLoop bounds a script
-	// without misc_timeout.
-	Timeout, DelayLoop time.Duration
+	// Timeout is connect_timeout of the real or virtual server, 5 s if neither has one.
+	Timeout time.Duration
 	// VirtualHost is virtualhost of the real server, else of the virtual server.
 	VirtualHost string
 	// TLS is the SSL block, nil if there is none.
@@ -37,19 +36,11 @@ type Defaults struct {
 type Check struct {
 	Kind   event.Checker
 	Target Target
-	// Timeout is connect_timeout: what a connection, and each read, may take. Of MISC_CHECK it is misc_timeout.
+	// Timeout is connect_timeout: what a connection, and each read, may take.
 	Timeout time.Duration
-	// Prober tries it; nil for what is not tried by this process: MISC_CHECK, FILE_CHECK and BFD_CHECK.
+	// Prober tries it.
 	Prober Prober
-	// Script is the command of MISC_CHECK, as written; Dynamic is misc_dynamic.
-	Script  string
-	Dynamic bool
-	// Object is the track_file or bfd_instance. Multiplier and Reverse are the weight of FILE_CHECK, if HasMultiplier.
-	Object        string
-	Multiplier    int32
-	Reverse       bool
-	HasMultiplier bool
-	// Detail is what people call it: a URL, a name, a command.
+	// Detail is what people call it: a URL, a name.
 	Detail string
 }
 
@@ -66,9 +57,6 @@ func (c *Check) Key() string {
 	}
 	if k, ok := c.Prober.(interface{ key() string }); ok {
 		fmt.Fprintf(&b, " %s", k.key())
-	}
-	if c.Script != "" || c.Object != "" {
-		fmt.Fprintf(&b, " %q %t %q %d %t %t", c.Script, c.Dynamic, c.Object, c.Multiplier, c.Reverse, c.HasMultiplier)
 	}
 	return b.String()
 }

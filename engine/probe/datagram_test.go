@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/vigild/vigild/engine/event"
 )
@@ -193,42 +192,6 @@ func TestPing(t *testing.T) {
 		for n := range len(header) + 8 {
 			if e.answers(m, good[:n]) {
 				t.Errorf("%d bytes are taken for an answer", n)
-			}
-		}
-	}
-}
-
-// TestExits: what the end of a program means.
-func TestExits(t *testing.T) {
-	still, dynamic := check(t, "MISC_CHECK {\n misc_path \"/bin/check a 'b c'\"\n misc_timeout 3\n}", netip.AddrPort{}),
-		check(t, "MISC_CHECK {\n misc_path /bin/check\n misc_dynamic\n}", netip.AddrPort{})
-	if still.Script != "/bin/check a 'b c'" || still.Timeout != 3*time.Second || still.Prober != nil || still.Dynamic {
-		t.Errorf("%+v", still)
-	}
-	if dynamic.Script != "/bin/check" || dynamic.Timeout != time.Minute || !dynamic.Dynamic {
-		t.Errorf("%+v", dynamic)
-	}
-	for _, c := range []struct {
-		x               Exit
-		reason, dynamic event.Reason
-		weight          int32 // with misc_dynamic, -1 for none
-	}{
-		{Exit{}, event.ReasonNone, event.ReasonNone, -1},
-		{Exit{Status: 1}, event.FailScriptExit, event.FailScriptExit, -1},
-		{Exit{Status: 2}, event.FailScriptExit, event.ReasonNone, 0},
-		{Exit{Status: 255}, event.FailScriptExit, event.ReasonNone, 253},
-		{Exit{Signal: 9}, event.FailScriptExit, event.FailScriptExit, -1},
-		{Exit{Signal: 15, TimedOut: true}, event.FailScriptTimeout, event.FailScriptTimeout, -1},
-		{Exit{Failed: "fork: no memory"}, event.FailLocalResource, event.FailLocalResource, -1},
-	} {
-		c.x.Took = time.Second
-		for k, want := range map[*Check]event.Reason{still: c.reason, dynamic: c.dynamic} {
-			o := k.Exited(c.x)
-			lawful(t, k, o)
-			wants(t, o, want)
-			has := k.Dynamic && c.weight >= 0
-			if o.HasWeight != has || has && o.Weight != c.weight || o.Total != time.Second {
-				t.Errorf("%+v: outcome %+v", c.x, o)
 			}
 		}
 	}

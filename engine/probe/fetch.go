@@ -35,6 +35,8 @@ type Request struct {
 	// Digest asks for the MD5 of the body; Keep for as many of its first bytes.
 	Digest bool
 	Keep   int
+
+	compliant bool
 }
 
 // Reply is what came back.
@@ -172,13 +174,13 @@ func (t *try) exchange1(r *Request, b *body) bool {
 			return true
 		}
 		if err != nil {
-			return t.ended(err, inBody, head)
+			return t.ended(err, inBody, head, r.compliant)
 		}
 	}
 }
 
 // ended judges the end of a connection. compat: a page shorter than promised is good.
-func (t *try) ended(err error, inBody bool, head []byte) bool {
+func (t *try) ended(err error, inBody bool, head []byte, compliant bool) bool {
 	phase := event.PhaseTransfer
 	if len(head) == 0 {
 		phase = event.PhaseProcessing
@@ -187,6 +189,8 @@ func (t *try) ended(err error, inBody bool, head []byte) bool {
 	switch {
 	case err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF):
 		return t.failed(phase, err)
+	case compliant && t.wire != nil && t.wire.ended:
+		return t.fail(phase, event.FailConnectionClosed, "closed without TLS's closing alert")
 	case inBody:
 		return true
 	case len(head) == 0:

@@ -28,7 +28,7 @@ var httpGet = Kind{
 	parse:   func(p *parser, c *Check) { p.getter(c, nil) },
 }
 
-// sslGet is httpGet over TLS. compat: the server's certificate is not verified; "verify" is ours, and makes it so.
+// sslGet is httpGet over TLS. compat: the server's certificate is not verified; "tls_verify" is ours, and makes it so.
 var sslGet = Kind{
 	Checker: event.CheckerSSL,
 	Reasons: append([]event.Reason{event.FailTLSHandshake, event.FailTLSCertificate}, httpReasons...),
@@ -56,6 +56,7 @@ type page struct {
 	status    statusSet
 	regex     *pattern
 	noMatch   bool
+	compliant bool // tls_compliant: an end without a closing alert is a failure
 }
 
 // statusSet is a set of status codes from 100 to 599.
@@ -89,7 +90,7 @@ func (g *getter) key() string {
 	}
 	for i := range g.pages {
 		p := &g.pages[i]
-		fmt.Fprintf(&b, " [%q %q %q %x %t %x %s %t]", p.path, p.host, p.sni, p.digest, p.hasDigest, p.status, p.regex.key(), p.noMatch)
+		fmt.Fprintf(&b, " [%q %q %q %x %t %x %s %t %t]", p.path, p.host, p.sni, p.digest, p.hasDigest, p.status, p.regex.key(), p.noMatch, p.compliant)
 	}
 	return b.String()
 }
@@ -108,7 +109,7 @@ func (g *getter) Probe(ctx context.Context, to *Target) health.Outcome {
 // get asks for one page and judges it.
 func (g *getter) get(t *try, p *page) bool {
 	r := Request{
-		Path: p.path, Host: p.host, Protocol: g.protocol, Digest: p.hasDigest, SNI: p.sni,
+		Path: p.path, Host: p.host, Protocol: g.protocol, Digest: p.hasDigest, SNI: p.sni, compliant: p.compliant,
 	}
 	if p.regex != nil {
 		r.Keep = subjectMost

@@ -21,6 +21,8 @@ type serverName struct {
 	host string // virtualhost of the checker, else of the blocks around
 	sni  bool
 	name string // sni_name
+
+	compliant bool // tls_compliant, which is a matter of the page too
 }
 
 // getter reads HTTP_GET and SSL_GET.
@@ -46,10 +48,8 @@ func (p *parser) getter(c *Check, s *secure) {
 			if _, ok := p.boolean(n); ok {
 				p.note(n.Pos, ruleNoEffect, "'fast_recovery' is always so: all urls are checked in each round", "")
 			}
-		case "verify":
-			p.verify(n, s)
-		case "tls_compliant":
-			p.compliant(n)
+		case "tls_verify", "tls_compliant":
+			p.security(n, s, &name.compliant)
 		}
 	}
 	for _, n := range p.node.Children {
@@ -73,22 +73,17 @@ func (p *parser) getter(c *Check, s *secure) {
 	}
 }
 
-// verify reads what only SSL_GET has.
-func (p *parser) verify(n *syntax.Node, s *secure) {
+// security reads what only SSL_GET has.
+func (p *parser) security(n *syntax.Node, s *secure, compliant *bool) {
 	v, ok := p.boolean(n)
 	switch {
 	case !ok:
 	case s == nil:
-		p.warn(n.Pos, ruleNoEffect, "'verify' means nothing without TLS", "SSL_GET")
-	default:
+		p.warn(n.Pos, ruleNoEffect, "'"+n.Keyword+"' means nothing without TLS", "SSL_GET")
+	case n.Keyword == "tls_verify":
 		s.verify = v
-	}
-}
-
-// compliant reads a keyword of newer versions than the one we follow: how strictly the end of TLS is taken.
-func (p *parser) compliant(n *syntax.Node) {
-	if _, ok := p.boolean(n); ok {
-		p.note(n.Pos, ruleNoEffect, "'tls_compliant' changes nothing: an answer may end with or without a closing alert", "")
+	default:
+		*compliant = v
 	}
 }
 
@@ -108,7 +103,7 @@ func (p *parser) protocol(n *syntax.Node, to *Protocol) {
 
 // url reads one url block.
 func (p *parser) url(n *syntax.Node, g *getter, name serverName) {
-	u := page{host: name.host}
+	u := page{host: name.host, compliant: name.compliant}
 	var o patternOptions
 	var regex, first *syntax.Node
 	for _, c := range n.Children {
@@ -143,7 +138,7 @@ func (p *parser) url(n *syntax.Node, g *getter, name serverName) {
 		case "regex_stack":
 			p.note(c.Pos, ruleNoEffect, "'regex_stack' is about PCRE2's own memory", "")
 		case "tls_compliant":
-			p.compliant(c)
+			p.security(c, g.secure, &u.compliant)
 		}
 	}
 	switch {

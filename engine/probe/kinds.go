@@ -21,10 +21,10 @@ type Kind struct {
 	parse func(p *parser, c *Check)
 }
 
-// Kinds is every kind there is, in the order of the documentation. A new one is one file and one line here.
-var Kinds = []*Kind{
-	&tcpCheck, &expectCheck, &httpGet, &sslGet, &smtpCheck, &dnsCheck, &udpCheck, &pingCheck, &miscCheck, &fileCheck, &bfdCheck,
-}
+// Kinds is every kind that talks to a server, in the order of the documentation. A new one is one file and one line
+// here. MISC_CHECK, FILE_CHECK and BFD_CHECK are none of them: a program, a file and a session speak for the server, and
+// others follow those.
+var Kinds = []*Kind{&tcpCheck, &expectCheck, &httpGet, &sslGet, &smtpCheck, &dnsCheck, &udpCheck, &pingCheck}
 
 // Find gives the kind of a checker, or nil.
 func Find(checker event.Checker) *Kind {

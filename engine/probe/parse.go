@@ -178,7 +178,7 @@ func (p *parser) unescaped(n *syntax.Node) (string, bool) {
 	return text, true
 }
 
-// most is the longest connect_timeout (compat: what fits 32 bits of microseconds).
+// longest is the greatest connect_timeout (compat: what 32 bits of microseconds hold).
 const longest = 4294 * time.Second
 
 // connection reads what every checker that connects has.

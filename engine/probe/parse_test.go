@@ -37,7 +37,7 @@ func TestProblems(t *testing.T) {
 		{"TCP_CHECK {\n expect_regex (\n}", ruleBadWord, "t:2:15"},
 		{"TCP_CHECK {\n send \"x\\\"\n}", ruleBadWord, "t:2:7"},
 		{"HTTP_GET {\n http_protocol 3\n url {\n path /\n }\n}", ruleBadWord, "t:2:16"},
-		{"HTTP_GET {\n verify\n url {\n path /\n }\n}", ruleNoEffect, "t:2:2"},
+		{"HTTP_GET {\n tls_verify\n url {\n path /\n }\n}", ruleNoEffect, "t:2:2"},
 		{"HTTP_GET {\n url {\n digest 12\n path /\n }\n}", ruleBadWord, "t:3:9"},
 		{"HTTP_GET {\n url {\n digest 0000000000000000000000000000000g\n path /\n }\n}", ruleBadWord, "t:3:9"},
 		{"HTTP_GET {\n url {\n digest 00000000000000000000000000000000\n digest 00000000000000000000000000000001\n path /\n }\n}", ruleDuplicate, "t:4:2"},
@@ -63,9 +63,6 @@ func TestProblems(t *testing.T) {
 		{"UDP_CHECK {\n payload 1x\n}", ruleBadWord, "t:2:10"},
 		{"UDP_CHECK {\n min_reply_length 256\n}", ruleIncompatible, "t:1:1"},
 		{"UDP_CHECK {\n max_reply_length 65536\n}", ruleOutOfRange, "t:2:19"},
-		{"MISC_CHECK {\n misc_path /bin/x\n misc_timeout 0\n}", ruleOutOfRange, "t:3:15"},
-		{"FILE_CHECK {\n track_file f\n weight 2 sideways\n}", ruleBadWord, "t:3:11"},
-		{"FILE_CHECK {\n track_file f\n weight -2147483648\n}", ruleOutOfRange, "t:3:9"},
 	} {
 		k, found := parse(t, c.text, Defaults{Server: someServer, Timeout: time.Second, Test: true})
 		if k == nil {
@@ -81,8 +78,7 @@ func TestProblems(t *testing.T) {
 // TestUseless: a checker without what it is about is not used.
 func TestUseless(t *testing.T) {
 	for _, text := range []string{
-		"HTTP_GET {\n}", "SSL_GET {\n url {\n }\n}", "HTTP_GET {\n url {\n path \"/\rX: y\"\n }\n}", "MISC_CHECK {\n}", "MISC_CHECK {\n misc_path\n}",
-		"FILE_CHECK {\n}", "BFD_CHECK {\n}",
+		"HTTP_GET {\n}", "SSL_GET {\n url {\n }\n}", "HTTP_GET {\n url {\n path \"/\rX: y\"\n }\n}",
 	} {
 		tree, _ := syntax.Parse("t", []byte(text), syntax.Options{})
 		var kind event.Checker
@@ -112,7 +108,7 @@ func TestMilder(t *testing.T) {
 
 // TestKey: two checks have one key exactly if they do the same.
 func TestKey(t *testing.T) {
-	base := Defaults{Server: someServer, Timeout: time.Second, DelayLoop: time.Minute, VirtualHost: "v"}
+	base := Defaults{Server: someServer, Timeout: time.Second, VirtualHost: "v"}
 	texts := []string{
 		"TCP_CHECK {\n}", "TCP_CHECK {\n connect_port 81\n}", "TCP_CHECK {\n connect_timeout 2\n}", "TCP_CHECK {\n half_open\n}",
 		"TCP_CHECK {\n bindto 192.0.2.9\n}", "TCP_CHECK {\n bind_port 9\n}", "TCP_CHECK {\n bind_if lo\n}", "TCP_CHECK {\n fwmark 1\n}",
@@ -120,9 +116,6 @@ func TestKey(t *testing.T) {
 		"PING_CHECK {\n}", "SMTP_CHECK {\n}", "SMTP_CHECK {\n helo_name x\n}", "DNS_CHECK {\n}", "DNS_CHECK {\n type A\n}", "DNS_CHECK {\n name x\n}",
 		"UDP_CHECK {\n}", "UDP_CHECK {\n payload 1\n}", "UDP_CHECK {\n require_reply\n}", "UDP_CHECK {\n require_reply 01\n}", "UDP_CHECK {\n require_reply x1\n}",
 		"UDP_CHECK {\n min_reply_length 1\n}", "UDP_CHECK {\n max_reply_length 1\n}",
-		"MISC_CHECK {\n misc_path a\n}", "MISC_CHECK {\n misc_path b\n}", "MISC_CHECK {\n misc_path a\n misc_dynamic\n}", "MISC_CHECK {\n misc_path a\n misc_timeout 1\n}",
-		"FILE_CHECK {\n track_file a\n}", "FILE_CHECK {\n track_file a\n weight 0\n}", "FILE_CHECK {\n track_file a\n weight 1\n}",
-		"FILE_CHECK {\n track_file a\n weight 1 reverse\n}", "BFD_CHECK {\n name a\n}",
 	}
 	for _, kind := range []string{"HTTP_GET", "SSL_GET"} {
 		for _, url := range []string{
@@ -133,7 +126,7 @@ func TestKey(t *testing.T) {
 		}
 		texts = append(texts, kind+" {\n http_protocol 1.1\n url {\n path /\n }\n}", kind+" {\n url {\n path /\n }\n url {\n path /\n }\n}")
 	}
-	texts = append(texts, "SSL_GET {\n enable_sni\n url {\n path /\n }\n}", "SSL_GET {\n verify\n url {\n path /\n }\n}")
+	texts = append(texts, "SSL_GET {\n enable_sni\n url {\n path /\n }\n}", "SSL_GET {\n tls_verify\n url {\n path /\n }\n}", "SSL_GET {\n tls_compliant\n url {\n path /\n }\n}")
 	keys := map[string]string{}
 	for _, text := range texts {
 		k := checkWith(t, text, base)

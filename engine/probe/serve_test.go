@@ -38,7 +38,7 @@ func parse(t testing.TB, text string, d Defaults) (*Check, []syntax.Problem) {
 // check is parse for what has nothing wrong.
 func check(t testing.TB, text string, server netip.AddrPort) *Check {
 	t.Helper()
-	return checkWith(t, text, Defaults{Server: server, Timeout: 5 * time.Second, DelayLoop: time.Minute})
+	return checkWith(t, text, Defaults{Server: server, Timeout: 5 * time.Second})
 }
 
 func checkWith(t testing.TB, text string, d Defaults) *Check {

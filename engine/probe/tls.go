@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -110,7 +111,8 @@ func (t *try) handshake(s *secure, r *Request) bool {
 	if r.Protocol == HTTP2 {
 		c.NextProtos = []string{"h2"}
 	}
-	conn := tls.Client(t.conn, c)
+	t.wire = &wire{Conn: t.conn}
+	conn := tls.Client(t.wire, c)
 	ctx, cancel := context.WithDeadline(t.ctx, t.deadline())
 	err := conn.HandshakeContext(ctx)
 	cancel()
@@ -132,6 +134,19 @@ func (t *try) handshake(s *secure, r *Request) bool {
 		return true
 	}
 	return t.verify(s, r, state.PeerCertificates)
+}
+
+// wire is the connection below TLS. It notes that the other side ended it, which before a closing alert is not the
+// good manners of RFC 8446 section 6.1.
+type wire struct {
+	net.Conn
+	ended bool
+}
+
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	w.ended = w.ended || err == io.EOF
+	return n, err
 }
 
 // certificates notes when the first of them expires.

@@ -106,14 +106,14 @@ func TestVerification(t *testing.T) {
 	}{
 		{"unknown CA, not verified", "", nil, good, event.ReasonNone},
 		{"expired, not verified", "", ca, expired, event.ReasonNone},
-		{"unknown CA", "verify", nil, good, event.FailTLSCertificate},
-		{"by address", "verify", ca, good, event.ReasonNone},
-		{"by name", "verify yes\n virtualhost www.example:443", ca, good, event.ReasonNone},
-		{"by SNI", "verify\n virtualhost x.example\n sni_name www.example", ca, good, event.ReasonNone},
-		{"another name", "verify\n virtualhost x.example", ca, good, event.FailTLSCertificate},
-		{"expired", "verify", ca, expired, event.FailTLSCertificate},
-		{"not verified after all", "verify no", ca, expired, event.ReasonNone},
-		{"no such CA", "verify", &TLS{CA: "/none/ca.pem"}, good, event.FailLocalResource},
+		{"unknown CA", "tls_verify", nil, good, event.FailTLSCertificate},
+		{"by address", "tls_verify", ca, good, event.ReasonNone},
+		{"by name", "tls_verify yes\n virtualhost www.example:443", ca, good, event.ReasonNone},
+		{"by SNI", "tls_verify\n virtualhost x.example\n sni_name www.example", ca, good, event.ReasonNone},
+		{"another name", "tls_verify\n virtualhost x.example", ca, good, event.FailTLSCertificate},
+		{"expired", "tls_verify", ca, expired, event.FailTLSCertificate},
+		{"not verified after all", "tls_verify no", ca, expired, event.ReasonNone},
+		{"no such CA", "tls_verify", &TLS{CA: "/none/ca.pem"}, good, event.FailLocalResource},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := checkWith(t, "SSL_GET {\n connect_timeout 5\n "+c.text+"\n url {\n path /\n }\n}", Defaults{Server: serve(t, c.answer), TLS: c.tls})
@@ -179,7 +179,8 @@ func TestTLSProtocol(t *testing.T) {
 	wants(t, run(t, k), event.FailProtocol)
 }
 
-// TestUncleanEnd: a server that hangs up without a closing alert is good.
+// TestUncleanEnd: a server that hangs up without a closing alert is good, unless tls_compliant; one that says it is
+// always good.
 func TestUncleanEnd(t *testing.T) {
 	rude := func(c net.Conn) {
 		s := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{plainCertificate}})
@@ -187,8 +188,24 @@ func TestUncleanEnd(t *testing.T) {
 			replies(&heard{}, okAnswer)(s)
 		}
 	}
-	k := check(t, "SSL_GET {\n url {\n path /\n tls_compliant\n }\n}", serve(t, rude))
-	wants(t, run(t, k), event.ReasonNone)
+	polite := overTLS(plainCertificate, replies(&heard{}, okAnswer))
+	for _, c := range []struct {
+		text, url string
+		answer    func(net.Conn)
+		reason    event.Reason
+	}{
+		{"", "", rude, event.ReasonNone},
+		{"tls_compliant", "tls_compliant no", rude, event.ReasonNone},
+		{"tls_compliant", "", rude, event.FailConnectionClosed},
+		{"", "tls_compliant", rude, event.FailConnectionClosed},
+		{"tls_compliant", "", polite, event.ReasonNone},
+		{"", "", polite, event.ReasonNone},
+	} {
+		for _, version := range []string{"1.0", "1.1"} {
+			k := check(t, "SSL_GET {\n http_protocol "+version+"\n "+c.text+"\n url {\n path /\n "+c.url+"\n }\n}", serve(t, c.answer))
+			wants(t, run(t, k), c.reason)
+		}
+	}
 }
 
 // TestClientCertificate: the SSL block's certificate is shown, whatever protects its key.

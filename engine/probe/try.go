@@ -33,6 +33,7 @@ type try struct {
 	ctx   context.Context
 	to    *Target
 	conn  net.Conn
+	wire  *wire // below conn, if that is TLS
 	out   health.Outcome
 	began time.Time
 	last  time.Time // end of the last phase
