@@ -128,7 +128,7 @@ type pauses struct {
 
 // look notes whether the least deadline is overdue. late is how much, and
 // fresh says that this is the first sight of this pause.
-func (p *pauses) look(now event.Instant, h timers) (late time.Duration, fresh bool) {
+func (p *pauses) look(now event.Instant, h []*timer) (late time.Duration, fresh bool) {
 	if len(h) == 0 || now.Sub(h[0].due) < pauseWorth {
 		return 0, false
 	}

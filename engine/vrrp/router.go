@@ -87,7 +87,7 @@ func (r *Router) Step(now event.Instant, in Input, out *Output) {
 		r.now = now
 	}
 	r.out = out
-	if late, fresh := r.pause.look(r.now, r.timers); fresh {
+	if late, fresh := r.pause.look(r.now, r.timers.heap); fresh {
 		r.lag(late)
 	}
 	switch in := in.(type) {
@@ -128,10 +128,10 @@ func (r *Router) Step(now event.Instant, in Input, out *Output) {
 // Deadline is when the Router must next be stepped with Tick; ok is false if
 // nothing is due ever.
 func (r *Router) Deadline() (at event.Instant, ok bool) {
-	if len(r.timers) == 0 {
+	if len(r.timers.heap) == 0 {
 		return 0, false
 	}
-	return r.timers[0].due, true
+	return r.timers.heap[0].due, true
 }
 
 // Stopped says that a Stop was given and that every Own and Disown is Done.
@@ -144,15 +144,15 @@ const early = 200 * time.Microsecond
 // tick does all that is due.
 func (r *Router) tick() {
 	r.thaw()
-	for len(r.timers) > 0 && r.timers[0].due <= r.now {
-		t := r.timers[0]
+	for len(r.timers.heap) > 0 && r.timers.heap[0].due <= r.now {
+		t := r.timers.heap[0]
 		if t.due != r.pause.ring[r.pause.head].due {
 			r.lag(r.now.Sub(t.due)) // else it was counted when it was seen
 		}
 		t.owner.expire(r)
 	}
-	for len(r.timers) > 0 && r.timers[0].due <= r.now.Add(early) {
-		in, ok := r.timers[0].owner.(*instance)
+	for len(r.timers.heap) > 0 && r.timers.heap[0].due <= r.now.Add(early) {
+		in, ok := r.timers.heap[0].owner.(*instance)
 		if !ok || in.state != event.Master || in.due[dueProtocol] != in.timer.due {
 			return
 		}
@@ -301,8 +301,8 @@ func (r *Router) stop() {
 	for _, g := range r.groups {
 		r.groupMoved(g, event.Stop, event.Shutdown, because{}, nil)
 	}
-	for len(r.timers) > 0 {
-		r.timers.remove(r.timers[0])
+	for len(r.timers.heap) > 0 {
+		r.timers.remove(r.timers.heap[0])
 	}
 }
 
@@ -324,14 +324,21 @@ type expirer interface {
 // timer is one entry of the heap of deadlines.
 type timer struct {
 	due event.Instant
+	// turn says when due was set: of two with the same due the older comes first.
+	turn uint64
 	// place is the index in the heap plus one, 0 for a timer that is not set.
 	place int
 	owner expirer
 }
 
 // timers is a heap of deadlines, least first, that knows where each timer is,
-// so that moving one of a thousand costs ten comparisons and no memory.
-type timers []*timer
+// so that moving one of a thousand costs ten comparisons and no memory. What is
+// due at once comes in the order in which it was set, compat: so that those who
+// are told of several transitions are told in the order they are used to.
+type timers struct {
+	heap  []*timer
+	turns uint64
+}
 
 // set moves t to due; 0 takes it out.
 func (h *timers) set(t *timer, due event.Instant) {
@@ -339,19 +346,22 @@ func (h *timers) set(t *timer, due event.Instant) {
 		h.remove(t)
 		return
 	}
+	if t.place != 0 && t.due == due {
+		return
+	}
+	later := due >= t.due
+	h.turns++
+	t.due, t.turn = due, h.turns
 	if t.place == 0 {
-		t.due = due
-		*h = append(*h, t)
-		t.place = len(*h)
+		h.heap = append(h.heap, t)
+		t.place = len(h.heap)
 		h.up(t.place - 1)
 		return
 	}
-	was := t.due
-	t.due = due
-	if due < was {
-		h.up(t.place - 1)
-	} else if due > was {
+	if later {
 		h.down(t.place - 1)
+	} else {
+		h.up(t.place - 1)
 	}
 }
 
@@ -359,10 +369,10 @@ func (h *timers) remove(t *timer) {
 	if t.place == 0 {
 		return
 	}
-	i, last := t.place-1, len(*h)-1
+	i, last := t.place-1, len(h.heap)-1
 	h.swap(i, last)
-	(*h)[last] = nil
-	*h = (*h)[:last]
+	h.heap[last] = nil
+	h.heap = h.heap[:last]
 	t.place, t.due = 0, 0
 	if i < last {
 		h.down(i)
@@ -370,15 +380,21 @@ func (h *timers) remove(t *timer) {
 	}
 }
 
-func (h timers) swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i+1, j+1
+func (h *timers) swap(i, j int) {
+	h.heap[i], h.heap[j] = h.heap[j], h.heap[i]
+	h.heap[i].place, h.heap[j].place = i+1, j+1
 }
 
-func (h timers) up(i int) {
+// before says whether timer i comes before timer j.
+func (h *timers) before(i, j int) bool {
+	a, b := h.heap[i], h.heap[j]
+	return a.due < b.due || a.due == b.due && a.turn < b.turn
+}
+
+func (h *timers) up(i int) {
 	for i > 0 {
 		parent := (i - 1) / 2
-		if h[parent].due <= h[i].due {
+		if !h.before(i, parent) {
 			return
 		}
 		h.swap(i, parent)
@@ -386,11 +402,11 @@ func (h timers) up(i int) {
 	}
 }
 
-func (h timers) down(i int) {
+func (h *timers) down(i int) {
 	for {
 		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
-			if h[child].due < h[least].due {
+		for child := 2*i + 1; child <= 2*i+2 && child < len(h.heap); child++ {
+			if h.before(child, least) {
 				least = child
 			}
 		}
