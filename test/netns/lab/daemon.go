@@ -75,6 +75,7 @@ type options struct {
 	yaml  string
 	head  string
 	terse bool
+	whole bool
 }
 
 // Flags adds command line flags.
@@ -99,6 +100,12 @@ func Terse() Option {
 	return func(o *options) { o.terse = true }
 }
 
+// Whole starts both halves of keepalived, VRRP and the checks of real servers,
+// instead of VRRP alone. vigild has no need of it.
+func Whole() Option {
+	return func(o *options) { o.whole = true }
+}
+
 // RealTime starts the daemon at a real-time priority (1 to 99), so that it is
 // not late on a busy machine.
 func RealTime(priority int) Option {
@@ -107,6 +114,14 @@ func RealTime(priority int) Option {
 	return func(o *options) {
 		o.head = fmt.Sprintf("    vrrp_rt_priority %d\n    vrrp_rlimit_rttime 2000000\n", priority)
 	}
+}
+
+// Eager starts keepalived's vrrp process with the best nice value: not as good
+// as RealTime, but keepalived survives a reload with it (it sets its limit of
+// time without a pause back to 10 ms then). vigild is at a real-time priority
+// without being asked.
+func Eager() Option {
+	return func(o *options) { o.head += "    vrrp_priority -20\n" }
 }
 
 // settings is the vigil.yaml of a daemon in a lab.
@@ -149,8 +164,8 @@ func (r *Router) Start(kind Kind, text string, opts ...Option) *Daemon {
 		argv = append(argv, "-D")
 	}
 	argv = append(argv, "-n", "-l", "-f", d.Conf, "-p", pid+".pid", "-r", pid+"-vrrp.pid", "-c", pid+"-checkers.pid", "-b", pid+"-bfd.pid")
-	if kind == Keepalived {
-		argv = append(argv, "-P") // vigild has no other half yet, so it needs no flag
+	if kind == Keepalived && !o.whole {
+		argv = append(argv, "-P") // vigild runs the half that there is something for
 	}
 	machine.enter(starters)
 	d.Program = r.Program(base, append(argv, o.flags...)...)
