@@ -4,11 +4,11 @@
 package probe
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
-
-	"net/netip"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/health"
@@ -47,7 +47,7 @@ type Check struct {
 // Fast tells whether the check is a mere connection, which a dial.Engine does for a fraction of the cost.
 func (c *Check) Fast() bool { return c.Kind == event.CheckerTCP }
 
-// Key gives a text that is equal for two checks exactly if they do the same.
+// Key gives a short text that is equal for two checks if they do the same, and only then. It holds no secret.
 func (c *Check) Key() string {
 	var b strings.Builder
 	t := &c.Target
@@ -56,7 +56,8 @@ func (c *Check) Key() string {
 		fmt.Fprintf(&b, " from %s %q %d %t", t.From, t.Interface, t.Mark, t.HalfOpen)
 	}
 	if k, ok := c.Prober.(interface{ key() string }); ok {
-		fmt.Fprintf(&b, " %s", k.key())
+		sum := sha256.Sum256([]byte(k.key()))
+		fmt.Fprintf(&b, " %x", sum[:16])
 	}
 	return b.String()
 }

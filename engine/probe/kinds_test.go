@@ -8,11 +8,15 @@ import (
 	goparser "go/parser"
 	"go/token"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/vigild/vigild/config/syntax"
 	"github.com/vigild/vigild/engine/event"
 )
 
@@ -26,8 +30,8 @@ type trial struct {
 // unprobed are the checkers that talk to no server.
 var unprobed = []event.Checker{event.CheckerMisc, event.CheckerFile, event.CheckerBFD}
 
-// TestEveryKind is the recipe for a new kind: a name of its own in the closed list, declared reasons, a trial, and, if
-// it reads what a server says, a fuzz test.
+// TestEveryKind is the recipe for a new kind: a name of its own in the closed list, declared reasons, a trial, a
+// configuration that is good and one that is bad, and, if it reads what a server says, a fuzz test.
 func TestEveryKind(t *testing.T) {
 	seen := map[event.Checker]bool{}
 	word := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
@@ -49,6 +53,7 @@ func TestEveryKind(t *testing.T) {
 		if _, ok := trials[k.Checker]; !ok {
 			t.Errorf("%s has no trial", name)
 		}
+		examples(t, k)
 		if fuzz := "Fuzz" + strings.ReplaceAll(name, "_", ""); k.Checker != event.CheckerTCP && !slices.Contains(fuzzers, fuzz) {
 			t.Errorf("%s has no %s", name, fuzz)
 		}
@@ -60,6 +65,64 @@ func TestEveryKind(t *testing.T) {
 	}
 	if Find(event.CheckerNone) != nil {
 		t.Error("there is a kind for no checker")
+	}
+}
+
+// checkers gives the blocks of a kind in a configuration.
+func checkers(t *testing.T, name string, k *Kind) []*syntax.Node {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, found := syntax.Parse(name, text, syntax.Options{})
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	word := strings.Replace(k.Checker.String(), "EXPECT_", "TCP_", 1) // it shares the keyword
+	var out []*syntax.Node
+	var walk func([]*syntax.Node)
+	walk = func(nodes []*syntax.Node) {
+		for _, n := range nodes {
+			if n.Keyword == word {
+				out = append(out, n)
+			}
+			walk(n.Children)
+		}
+	}
+	walk(tree.Nodes)
+	return out
+}
+
+// examples wants a file with every keyword of the kind, in which nothing is wrong, and files in which something is;
+// which message belongs to which line is held by the tests of package config.
+func examples(t *testing.T, k *Kind) {
+	t.Helper()
+	name := strings.ToLower(k.Checker.String())
+	d := Defaults{Server: someServer, Timeout: time.Second, Test: true}
+	good := checkers(t, "../../config/testdata/good/"+name+".conf", k)
+	if len(good) == 0 {
+		t.Errorf("%s has no good example", name)
+	}
+	for _, n := range good {
+		c, found := Parse(k.Checker, n, d)
+		if c == nil || c.Kind != k.Checker || c.Prober == nil || slices.ContainsFunc(found, func(p syntax.Problem) bool { return p.Level != syntax.Note }) {
+			t.Errorf("%s: %+v, %v", n.Pos, c, found)
+		}
+	}
+	bad, err := filepath.Glob("../../config/testdata/bad/*-" + name + ".conf")
+	if err != nil || len(bad) == 0 {
+		t.Errorf("%s has no bad example, %v", name, err)
+	}
+	for _, file := range bad {
+		wrong := 0
+		for _, n := range checkers(t, file, k) {
+			_, found := Parse(k.Checker, n, d)
+			wrong += len(found)
+		}
+		if wrong == 0 {
+			t.Errorf("%s: nothing is wrong in it", file)
+		}
 	}
 }
 
