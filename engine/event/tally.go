@@ -132,4 +132,12 @@ type BFDTally struct {
 	Detection  time.Duration `json:"detection"`
 	TxInterval time.Duration `json:"tx_interval"`
 	LastPacket Instant       `json:"last_packet,omitempty"`
+	// Local and Remote are the discriminators, 0 if they are unknown;
+	// RemoteMultiplier, RemoteMinTx and RemoteMinRx are what the neighbour said
+	// last. With them a new worker goes on with a session.
+	Local            uint32        `json:"local_discriminator,omitempty"`
+	Remote           uint32        `json:"remote_discriminator,omitempty"`
+	RemoteMultiplier uint8         `json:"remote_multiplier,omitempty"`
+	RemoteMinTx      time.Duration `json:"remote_min_tx,omitempty"`
+	RemoteMinRx      time.Duration `json:"remote_min_rx,omitempty"`
 }

@@ -263,7 +263,7 @@ func verdict(up bool) event.State {
 // time over which the checks are spread.
 func (p *Pool) start(id CheckID, least, spread time.Duration) {
 	c := &p.checks[id]
-	if !c.probed() || c.server.service.suspended || c.share != nil && c.share.active != id {
+	if !c.probed() || c.server.service.suspended || !p.leads(id) {
 		return
 	}
 	p.again(id, least+p.part(id, spread))

@@ -114,6 +114,10 @@ func (r *reload) service(i int, set *ServiceSettings) {
 		p.unbrake(s)
 	}
 	s.set = set
+	if s.fresh && set.HASuspend && !p.local(s) {
+		s.suspended = true
+		p.tally.Suspends++
+	}
 	p.carry(s)
 }
 
@@ -134,6 +138,7 @@ func (p *Pool) carry(s *service) {
 			at[v.set.Addr] = v
 		}
 		s.servers = make([]*server, 0, len(s.set.Servers))
+		s.moved = true
 		s.forget()
 	}
 	s.total, s.alive, s.up = 0, 0, 0
@@ -198,6 +203,7 @@ func (p *Pool) carrySorry(s *service) {
 // adopt gives a server its settings and checks.
 func (p *Pool) adopt(v *server, set *ServerSettings) {
 	fresh := v.set == nil
+	v.service.moved = v.service.moved || fresh || v.set.Method != set.Method
 	v.set = set
 	if !p.adoptSame(v) {
 		p.adoptOther(v)

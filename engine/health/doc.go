@@ -53,6 +53,7 @@
 //	check  any      session -                     UP or DOWN                                compat bfd
 //	check  any      suspend -                     rests                                     compat ha-suspend
 //	check  any      suspend its probe is shared   another carries on                        vigild share-suspend
+//	check  any      suspend all that share it     the first that wakes                      vigild share-rests
 //	check  any      reload  the same              goes on                                   vigild reload-nothing
 //	check  any      reload  shorter delay_loop    the next attempt moves                    vigild reload-delay
 //	check  any      reload  removed               forgotten, its outcome too                vigild forgotten-probe
@@ -70,6 +71,7 @@
 //	server any      weight  -                     edited                                    compat misc-dynamic
 //	server any      admin   -                     edited, until it is cleared               compat set-weight
 //	server any      suspend -                     DISABLED, stays in the pool               compat ha-suspend
+//	server DISABLED resume  -                     as it was                                 vigild resume-suspended
 //	server DISABLED wake    -                     as it was, checked within a second        compat ha-suspend
 //	server DISABLED reload  -                     as it was                                 vigild reload-suspend
 //	server any      reload  -                     keeps its state                           vigild reload-servers

@@ -39,9 +39,9 @@ type Configure struct {
 type Resume struct {
 	// Server is its subject.
 	Server event.Subject
-	// State is UP or DOWN; DISABLED means nothing.
+	// State is UP or DOWN; DISABLED is DOWN if the Weight was 0, else UP.
 	State event.State
-	// Weight is the weight in force if HasWeight.
+	// Weight is the weight in the pool (CheckEvidence.WeightNow) if HasWeight.
 	Weight    int32
 	HasWeight bool
 	Since     event.Instant
@@ -82,7 +82,8 @@ type Outcome struct {
 }
 
 // Outcomes is several of them in order: what they change is programmed in one
-// batch. It is passed by pointer.
+// batch. A few hundred are enough for one Step: each failure may be two events of
+// more than a kilobyte. It is passed by pointer.
 type Outcomes struct{ List []Outcome }
 
 // Value is what a tracked file says. Known is false for a file without a

@@ -27,22 +27,25 @@ func (p *Pool) resume(list []Resume) {
 }
 
 func (p *Pool) resumeServer(v *server, in *Resume) {
-	if len(v.checks) == 0 || in.State != event.Up && in.State != event.Down {
+	up := in.State == event.Up
+	switch {
+	case len(v.checks) == 0, !up && in.State != event.Down && in.State != event.Disabled:
 		return
+	case in.State == event.Disabled:
+		up = !in.HasWeight || in.Weight > 0
 	}
 	s := v.service
 	if v.up {
 		s.alive -= int64(v.weight)
 		s.up--
 	}
-	v.up, v.failed = in.State == event.Up, 0
-	v.proven = v.up
+	v.up, v.failed, v.proven = up, 0, up
 	for _, id := range v.checks {
 		c := &p.checks[id]
 		if c.probed() {
 			c.up, c.run = v.up, true
 		}
-		if c.set.Dynamic && in.HasWeight {
+		if c.set.Dynamic && c.probed() && up && in.HasWeight {
 			c.delta, in.HasWeight = int64(in.Weight)-int64(v.set.Weight), false
 		}
 		if !c.up {
@@ -64,10 +67,6 @@ func (p *Pool) resumeServer(v *server, in *Resume) {
 func (p *Pool) install(s *service, first, resumed bool) {
 	if s.fresh {
 		s.fresh = false
-		s.suspended = s.set.HASuspend && !p.local(s)
-		if s.suspended {
-			p.tally.Suspends++
-		}
 		p.begun(s, resumed)
 	} else {
 		p.amend(s)
@@ -204,6 +203,7 @@ func (p *Pool) claim(s *service, key ServiceKey, before map[ServiceKey]*entry) {
 	if e.kernel != want {
 		e.kernel, e.edited = want, e.present
 	}
+	s.moved = s.moved || e.have == nil
 	k.entries[key] = e
 	s.entries = append(s.entries, e)
 }
@@ -227,13 +227,10 @@ func (s *service) kernelService(key ServiceKey) Service {
 // overlap finds the servers that would have the destination of one before them:
 // the kernel has it once, and the first decides on it.
 func (s *service) overlap() {
-	if len(s.entries) == 0 {
+	if !s.moved || len(s.entries) == 0 {
 		return
 	}
-	if len(s.servers) == 1 {
-		s.servers[0].shadow = false
-		return
-	}
+	s.moved = false
 	seen := make(map[netip.AddrPort]bool, len(s.servers))
 	for _, v := range s.servers {
 		a := s.entries[0].addr(v)

@@ -39,7 +39,7 @@ type service struct {
 	last     event.Ref
 	reason   event.Reason
 	evidence event.CheckEvidence
-	moved    event.Subject // the server that moved it
+	mover    event.Subject // the server that moved it
 	// sorryKept says that the sorry server stays with weight 0.
 	sorryKept bool
 	// suspended says that the checks rest (ha_suspend).
@@ -52,6 +52,8 @@ type service struct {
 	kinds              []*kindTally
 
 	entries []*entry
+	// moved says that the destinations of the servers may be others than before.
+	moved bool
 	// dirty are the servers whose destinations the kernel is to be told of; all
 	// says that it is to be told of all.
 	dirty       []*server
@@ -143,12 +145,12 @@ func (p *Pool) judgeQuorum(s *service, v *server, before int64, cause event.Ref,
 
 // sayQuorum publishes the state of a quorum.
 func (p *Pool) sayQuorum(s *service, v *server, from event.State, before int64, cause event.Ref) {
-	s.evidence, s.moved = event.CheckEvidence{}, event.Subject{}
+	s.evidence, s.mover = event.CheckEvidence{}, event.Subject{}
 	if v != nil {
 		if v.evidence != nil {
 			s.evidence = *v.evidence
 		}
-		s.moved = v.subject
+		s.mover = v.subject
 	}
 	s.arithmetic(&s.evidence, before, s.alive)
 	e := s.quorumEvent(v)
@@ -160,8 +162,8 @@ func (p *Pool) sayQuorum(s *service, v *server, from event.State, before int64, 
 func (s *service) quorumEvent(v *server) event.Event {
 	e := event.Event{Kind: event.ServiceQuorum, Subject: s.subject, To: s.state(), Reason: s.reason}
 	e.Evidence.Check = s.evidence
-	if s.moved.Name != "" {
-		e.Evidence.Object, e.Evidence.ObjectName = s.moved.Kind, s.moved.Sub
+	if s.mover.Name != "" {
+		e.Evidence.Object, e.Evidence.ObjectName = s.mover.Kind, s.mover.Sub
 	}
 	if v != nil {
 		e.Evidence.ObjectState = verdict(v.up)

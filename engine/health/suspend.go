@@ -5,6 +5,7 @@ package health
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -170,9 +171,15 @@ func (p *Pool) shareProbes() {
 	}
 }
 
-// elect makes the check active that is on its way already, and ends the others'.
+// elect makes the check active that is on its way already, or one that does not
+// rest, and ends the others'.
 func (p *Pool) elect(sh *share) {
 	sh.active = sh.members[0]
+	for _, id := range slices.Backward(sh.members) {
+		if !p.checks[id].server.service.suspended {
+			sh.active = id
+		}
+	}
 	for _, id := range sh.members {
 		if c := &p.checks[id]; c.busy || c.place != 0 {
 			sh.active = id
@@ -184,6 +191,20 @@ func (p *Pool) elect(sh *share) {
 			p.drop(id)
 		}
 	}
+}
+
+// leads says whether a check is the one to be run of those that share a probe; it
+// becomes so if the active one rests.
+func (p *Pool) leads(id CheckID) bool {
+	sh := p.checks[id].share
+	if sh == nil || sh.active == id {
+		return true
+	}
+	if !p.checks[sh.active].server.service.suspended {
+		return false
+	}
+	sh.active = id
+	return true
 }
 
 // handOver makes another check active, if any does not rest. going says that

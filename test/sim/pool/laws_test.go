@@ -5,6 +5,7 @@ package pool
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/health"
@@ -231,6 +232,20 @@ func wanted(w *World, c *event.Counters) error {
 		service = c.Services[at]
 		if !weighs && service.Alive > 0 && service.State == event.Up {
 			return fmt.Errorf("%s is to be empty with %d alive", serviceText(&e.Service), service.Alive)
+		}
+	}
+	return nil
+}
+
+// fresh checks that every check that does not rest was run of late.
+func fresh(w *World, c *event.Counters) error {
+	for _, t := range c.Checks {
+		s := &c.Services[c.Servers[t.Server].Service]
+		if t.Checker == event.CheckerFile || t.Checker == event.CheckerBFD || s.Suspended {
+			continue
+		}
+		if !t.Run && t.Attempts == 0 || w.now.Sub(t.LastRun) > 20*time.Second {
+			return fmt.Errorf("check %d was not run for %v", t.ID, w.now.Sub(t.LastRun))
 		}
 	}
 	return nil

@@ -183,6 +183,9 @@ func rest(p *player, k *keeper, g *gambler, play func(string) bool) error {
 	if err := settled(w, others); err != nil {
 		return err
 	}
+	if err := fresh(w, &k.last); err != nil {
+		return err
+	}
 	if err := quiet(p); err != nil {
 		return err
 	}
