@@ -37,8 +37,10 @@ type ears struct {
 }
 
 func newEars(p *raw.Poller, own *ownEvents) *ears {
-	return &ears{poller: p, own: own, open: map[raw.Listen]*raw.Receiver{}, asked: map[raw.Listen]bool{}, failed: map[raw.Listen]bool{},
-		bells: bells{open: map[raw.Listen]*raw.Bell{}}}
+	return &ears{
+		poller: p, own: own, open: map[raw.Listen]*raw.Receiver{}, asked: map[raw.Listen]bool{}, failed: map[raw.Listen]bool{},
+		bells: bells{open: map[raw.Listen]*raw.Bell{}},
+	}
 }
 
 // follow opens and closes sockets if the machine's wishes have changed.

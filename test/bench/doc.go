@@ -4,12 +4,12 @@
 // Command bench compares vigild with keepalived on this machine, in one run and
 // in turns: `make bench`, or
 //
-//	go run ./test/bench [-only NAME] [-rounds N] [-quick] [-json FILE]
+//	go run ./test/bench [-only NAME] [-rounds N] [-quick] [-watch TIME] [-json FILE]
 //
 // It measures processor time per advert sent and received, the worst gap
 // between adverts on a busy machine, the time from the death of a master to the
-// announcement of its addresses, the takeover of 1,000 addresses, memory, and
-// what scraping does to the adverts. Times are the kernel's stamps on the wire,
+// announcement of its addresses, the takeover of 1,000 addresses, memory,
+// transitions while nothing happens, and what scraping does to the adverts. Times are the kernel's stamps on the wire,
 // processor time is the scheduler's account of all threads.
 //
 // Nothing imports it. It needs root and an otherwise idle machine.

@@ -36,13 +36,15 @@ func (e *ear) hear(f *lab.Frame) bool {
 	return false
 }
 
+// realTime starts keepalived at a real-time priority. Without the second line it
+// may have the kernel kill it.
+const realTime = "global_defs {\n    vrrp_rt_priority 50\n    vrrp_rlimit_rttime 2000000\n}\n"
+
 // gapsRound has each program send at two intervals while four processes that
 // never wait compete for the processors.
 func gapsRound(b *bench, p plan, n int) {
 	slow := crowd{links: 1, each: 1, version: 3, interval: 100 * time.Millisecond, priority: 255}
 	quick := crowd{links: 1, each: 1, version: 3, interval: 10 * time.Millisecond, priority: 255, names: 1}
-	// Without the second line keepalived may have the kernel kill it.
-	const realTime = "global_defs {\n    vrrp_rt_priority 50\n    vrrp_rlimit_rttime 2000000\n}\n"
 	runs := []struct {
 		column, head string
 		kind         lab.Kind
@@ -102,7 +104,7 @@ func scrapeRound(b *bench, p plan, n int) {
 		all.Close()
 		if column == colScraped {
 			close(stop)
-			b.put("pages served", "1/s", 0, false, map[string]float64{column: float64(<-served) / (p.listen / 2).Seconds()})
+			b.put("pages served", "1/s", nothing, false, map[string]float64{column: float64(<-served) / (p.listen / 2).Seconds()})
 		}
 		for _, v := range e.of {
 			for _, g := range v.gaps {
@@ -119,7 +121,7 @@ func scrapeRound(b *bench, p plan, n int) {
 		for column, v := range off {
 			figures[column] = v[min(int(q.at*float64(len(v))), len(v)-1)]
 		}
-		b.put("gap off the interval, "+q.name, "us", 0, false, figures)
+		b.put("gap off the interval, "+q.name, "us", nothing, false, figures)
 	}
 }
 

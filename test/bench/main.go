@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +24,11 @@ type plan struct {
 	rounds int
 	window time.Duration // of processor time
 	listen time.Duration // of gaps
+	watch  time.Duration // for unwanted transitions
 }
+
+// promisedWatch is how long there is to be no unwanted transition.
+const promisedWatch = 10 * time.Minute
 
 // A chapter measures one thing, round by round.
 type chapter struct {
@@ -38,6 +43,7 @@ var chapters = []chapter{
 	{"takeover", "from SIGKILL of the master to the announcement of its addresses", takeoverRound},
 	{"thousand", "1,000 addresses on one instance", thousandRound},
 	{"memory", "memory of all processes", memoryRound},
+	{"unwanted", "transitions while nothing happens, four busy loops on the machine, /metrics fetched 100 times a second", unwantedRound},
 	{"scrape", "/metrics fetched 100 times a second", scrapeRound},
 }
 
@@ -51,11 +57,12 @@ func run() int {
 	only := flag.String("only", "", "measure only these, comma separated: "+strings.Join(names, ", "))
 	rounds := flag.Int("rounds", 2, "how often each thing is measured")
 	quick := flag.Bool("quick", false, "one round with shorter windows: less than two minutes, less to be trusted")
+	watch := flag.Duration("watch", 15*time.Second, "how long to look for unwanted transitions; what is promised is promised for 10m")
 	out := flag.String("json", "", "write all figures to this file")
 	flag.Parse()
-	p := plan{rounds: *rounds, window: 10 * time.Second, listen: 10 * time.Second}
+	p := plan{rounds: *rounds, window: 6 * time.Second, listen: 10 * time.Second, watch: *watch}
 	if *quick {
-		p = plan{rounds: 1, window: 4 * time.Second, listen: 5 * time.Second}
+		p = plan{rounds: 1, window: 4 * time.Second, listen: 5 * time.Second, watch: min(*watch, 10*time.Second)}
 	}
 	wanted, err := pick(*only)
 	if err != nil || p.rounds < 1 || flag.NArg() > 0 {
@@ -85,6 +92,9 @@ func run() int {
 		}
 		printRows(os.Stdout, b.rows)
 		b.all = append(b.all, b.rows...)
+	}
+	if slices.ContainsFunc(wanted, func(c chapter) bool { return c.name == "unwanted" }) && p.watch < promisedWatch {
+		fmt.Printf("\nTransitions are promised not to come for %v: go run ./test/bench -only unwanted -rounds 1 -watch %v\n", promisedWatch, promisedWatch)
 	}
 	fmt.Printf("\n%v in all\n", time.Since(b.started).Round(time.Second))
 	if *out != "" {

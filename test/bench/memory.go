@@ -26,7 +26,7 @@ func memoryRound(b *bench, _ plan, n int) {
 				figures[column(kind)] = float64(pss(b, d)) / 1024
 			})
 		}
-		b.put(plural(each, "instance"), "MB", 0, false, figures)
+		b.put(plural(each, "instance"), "MB", nothing, false, figures)
 	}
 }
 

@@ -22,9 +22,12 @@ type row struct {
 	// same round (scraped by alone), or, if Absolute, vigild's figure itself.
 	Ratios   []float64 `json:"ratios,omitempty"`
 	Absolute bool      `json:"absolute,omitempty"`
-	// Target is the most that was promised, 0 if nothing was.
-	Target float64 `json:"target,omitempty"`
+	// Target is the most that was promised, or nothing.
+	Target float64 `json:"target"`
 }
+
+// nothing is the target of a row that nothing was promised for.
+const nothing = -1
 
 // Names of the columns.
 const (
@@ -99,7 +102,7 @@ func printRows(w io.Writer, rows []*row) {
 			fmt.Fprintf(t, "%s\t", spread(r.Values[c]))
 		}
 		promised := "-"
-		if r.Target > 0 {
+		if r.Target >= 0 {
 			promised = "<= " + short(r.Target)
 		}
 		fmt.Fprintf(t, "%s\t%s\n", spread(r.Ratios), promised)

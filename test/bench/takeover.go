@@ -20,8 +20,8 @@ func takeoverRound(b *bench, _ plan, n int) {
 				late[column(kind)], announced[column(kind)] = f.late.Seconds()*1e3, f.announced.Seconds()*1e3
 			})
 		}
-		b.put("first advert after the protocol's bound, "+plural(addrs, "address"), "ms", 0, false, late)
-		b.put("first advert to last address announced, "+plural(addrs, "address"), "ms", 0, false, announced)
+		b.put("first advert after the protocol's bound, "+plural(addrs, "address"), "ms", nothing, false, late)
+		b.put("first advert to last address announced, "+plural(addrs, "address"), "ms", nothing, false, announced)
 	}
 }
 
@@ -36,7 +36,7 @@ func thousandRound(b *bench, _ plan, n int) {
 		})
 	}
 	b.put("first advert to last address announced", "ms", 1.0, false, announced)
-	b.put("largest gap between adverts meanwhile", "x interval", 0, true, gap)
+	b.put("largest gap between adverts meanwhile", "x interval", nothing, true, gap)
 }
 
 // failover is what was seen of one.
