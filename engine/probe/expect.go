@@ -6,6 +6,7 @@ package probe
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -134,7 +135,7 @@ func (x *expecter) hear(t *try) bool {
 		}
 		if err != nil {
 			t.done(phase)
-			if len(buf) > 0 && (err == io.EOF || isTimeout(err)) {
+			if len(buf) > 0 && (errors.Is(err, io.EOF) || isTimeout(err)) {
 				return t.fail(phase, event.FailBody, fmt.Sprintf("the reply is %.60q", buf))
 			}
 			return t.failed(phase, err)

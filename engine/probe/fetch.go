@@ -187,7 +187,7 @@ func (t *try) ended(err error, inBody bool, head []byte, compliant bool) bool {
 	}
 	t.done(phase)
 	switch {
-	case err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF):
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return t.failed(phase, err)
 	case compliant && t.wire != nil && t.wire.ended:
 		return t.fail(phase, event.FailConnectionClosed, "closed without TLS's closing alert")

@@ -5,7 +5,6 @@ package probe
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net"
 	"testing"
@@ -24,7 +23,7 @@ func spoken(t *testing.T, reply []byte) *try {
 		_, _ = server.Write(reply)
 		_ = server.Close()
 	}()
-	x := begin(context.Background(), limits{10 * time.Second}, &Target{To: someServer})
+	x := begin(t.Context(), limits{10 * time.Second}, &Target{To: someServer})
 	x.conn = client
 	t.Cleanup(func() { _ = client.Close() })
 	return x

@@ -69,7 +69,7 @@ func (t *try) exchange2(r *Request, b *body, overTLS bool) bool {
 		}
 		if err != nil {
 			t.done(phase)
-			if err == io.EOF && !in.any {
+			if errors.Is(err, io.EOF) && !in.any {
 				return t.fail(phase, event.FailConnectionClosed, "closed without an answer")
 			}
 			return t.failed(phase, err)

@@ -4,7 +4,6 @@
 package probe
 
 import (
-	"context"
 	"crypto/md5"
 	"fmt"
 	"io"
@@ -249,17 +248,17 @@ func TestHTTP2(t *testing.T) {
 func TestFetch(t *testing.T) {
 	var h heard
 	to := serve(t, replies(&h, "HTTP/1.0 404 No\r\nA: b\r\n\r\nhello"))
-	r, o := Fetch(context.Background(), &Target{To: to}, Request{Path: "/p", Digest: true, Keep: 3}, false, time.Second)
+	r, o := Fetch(t.Context(), &Target{To: to}, Request{Path: "/p", Digest: true, Keep: 3}, false, time.Second)
 	if !o.Pass || r.Status != 404 || string(r.Body) != "hel" || r.Size != 5 || r.Digest != md5.Sum([]byte("hello")) ||
 		string(r.Header) != "HTTP/1.0 404 No\r\nA: b\r\n\r\n" {
 		t.Errorf("reply %+v, outcome %+v", r, o)
 	}
 	secure := serve(t, overTLS(plainCertificate, replies(&h, "HTTP/1.0 200 OK\r\n\r\nhi")))
-	r, o = Fetch(context.Background(), &Target{To: secure}, Request{Path: "/p", SNI: "a.example"}, true, 5*time.Second)
+	r, o = Fetch(t.Context(), &Target{To: secure}, Request{Path: "/p", SNI: "a.example"}, true, 5*time.Second)
 	if !o.Pass || r.Status != 200 || r.Size != 2 || o.Expiry == 0 {
 		t.Errorf("reply %+v, outcome %+v", r, o)
 	}
-	if _, o = Fetch(context.Background(), &Target{To: nobody(t)}, Request{Path: "/"}, false, time.Second); o.Reason != event.FailConnectRefused {
+	if _, o = Fetch(t.Context(), &Target{To: nobody(t)}, Request{Path: "/"}, false, time.Second); o.Reason != event.FailConnectRefused {
 		t.Errorf("outcome %+v", o)
 	}
 }

@@ -71,8 +71,7 @@ func decrypt(text []byte, password string) ([]byte, error) {
 		}
 		return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 	case block.Headers["DEK-Info"] != "":
-		//lint:ignore SA1019 it is what such files hold, insecure as it is
-		der, err := x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck // see above
+		der, err := x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck // insecure as it is, it is what such files hold
 		if err != nil {
 			return nil, errNoPassword
 		}

@@ -68,8 +68,7 @@ func (e *echo) open() bool {
 	}
 	if err != nil {
 		why := event.FailLocalResource
-		var errno syscall.Errno
-		if errors.As(err, &errno) {
+		if errno, ok := errors.AsType[syscall.Errno](err); ok {
 			why = connectReason(errno, true)
 		}
 		return e.fail(event.PhaseEcho, why, err.Error())

@@ -5,11 +5,11 @@ package probe
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -56,7 +56,7 @@ func checkWith(t testing.TB, text string, d Defaults) *Check {
 func run(t testing.TB, c *Check) health.Outcome {
 	t.Helper()
 	began := time.Now()
-	o := c.Prober.Probe(context.Background(), &c.Target)
+	o := c.Prober.Probe(t.Context(), &c.Target)
 	lawful(t, c, o)
 	if o.Total <= 0 || o.Total > time.Since(began) {
 		t.Errorf("%s: total %s of %s", c.Kind, o.Total, time.Since(began))
@@ -89,12 +89,7 @@ func lawful(t testing.TB, c *Check, o health.Outcome) {
 }
 
 func declared(kind event.Checker, r event.Reason) bool {
-	for _, d := range Find(kind).Reasons {
-		if d == r {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(Find(kind).Reasons, r)
 }
 
 // wants tells what an outcome should be.

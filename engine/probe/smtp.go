@@ -6,6 +6,7 @@ package probe
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -134,7 +135,7 @@ func (m *mail) reply(want string, phase event.Phase) bool {
 func (m *mail) bye() bool {
 	_, _, err := m.answer()
 	m.done(event.PhaseTransfer)
-	if err == nil || err == io.EOF || ioReason(err) == event.FailConnectionClosed {
+	if err == nil || errors.Is(err, io.EOF) || ioReason(err) == event.FailConnectionClosed {
 		return true
 	}
 	return m.failed(event.PhaseTransfer, err)

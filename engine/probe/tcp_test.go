@@ -100,7 +100,7 @@ func TestCancelled(t *testing.T) {
 			came <- struct{}{}
 			silent(c)
 		}))
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			<-came
 			cancel()

@@ -145,7 +145,7 @@ type wire struct {
 
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
-	w.ended = w.ended || err == io.EOF
+	w.ended = w.ended || errors.Is(err, io.EOF)
 	return n, err
 }
 

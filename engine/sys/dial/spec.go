@@ -5,6 +5,7 @@ package dial
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"syscall"
 	"time"
@@ -148,7 +149,7 @@ func closeNow(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0
 
 // number gives the error number of a failed call.
 func number(err error) syscall.Errno {
-	if e, ok := err.(syscall.Errno); ok {
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
 		return e
 	}
 	return syscall.EIO
