@@ -374,7 +374,7 @@ func (b *builder) finishFilter() {
 
 // finishVMAC gives an instance and its addresses the interfaces with virtual MAC addresses that they ask for. compat:
 // an address of the other family stays on the interface below unless use_vmac_addr, or use_vmac in its line, asks for
-// one of its own.
+// one of its own; and those of an instance on an ipvlan, which has the MAC address of the interface below, stay there.
 func (b *builder) finishVMAC(d *draft) {
 	s, v := &d.s, &d.extra.VMAC
 	s.XmitBase = v.XmitBase || s.Unicast
@@ -390,7 +390,7 @@ func (b *builder) finishVMAC(d *draft) {
 		six := s.Family == 6 || slices.ContainsFunc(s.Excluded, func(a vrrp.Address) bool { return a.Prefix.Addr().Is6() })
 		s.VMAC = b.vmac(vrrp.VMAC{
 			Name: v.Name, Base: s.Interface, MAC: b.macOf(v, s.Family, s.VRID), IPVLAN: v.IPVLAN, Flag: v.Flag, Group: v.Group,
-			IPv4: s.Family == 4, IPv6: six, LocalSource: s.Family == 6 && !s.XmitBase, Source: v.Source,
+			IPv4: s.Family == 4, IPv6: six, LocalSource: s.Family == 6 && !s.XmitBase && !v.IPVLAN, Source: v.Source,
 		}, cmp.Or(b.g.vmacPrefix, "vrrp"), s, d.node.Pos)
 		if v.IPVLAN && !s.Source.IsValid() && v.Source.IsValid() {
 			s.Source = v.Source.Addr()
@@ -407,9 +407,9 @@ func (b *builder) finishVMAC(d *draft) {
 			a := &list[i]
 			on, f := cmp.Or(a.Interface, s.Interface), family(a.Prefix.Addr())
 			switch {
-			case s.VMAC != "" && on == s.Interface && f == s.Family:
+			case s.VMAC != "" && !v.IPVLAN && on == s.Interface && f == s.Family:
 				a.Interface = s.VMAC
-			case on != "" && (v.Addresses || single[a.Prefix]):
+			case on != "" && (v.Addresses && !v.IPVLAN || single[a.Prefix]):
 				a.Interface = b.vmac(vrrp.VMAC{
 					Base: on, MAC: b.macOf(&VMAC{}, f, s.VRID), Group: -1, IPv4: f == 4, IPv6: f == 6, LocalSource: f == 6,
 				}, cmp.Or(b.g.vmacAddrPrefix, b.g.vmacPrefix, "vrrp"), s, d.node.Pos)

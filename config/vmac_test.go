@@ -97,6 +97,11 @@ func TestVMACNames(t *testing.T) {
 			Environment{},
 			"vrrp.51@eth0 00005e000133\n", "A: vrrp.51 false 192.0.2.1@vrrp.51 192.0.2.2@eth1 2001:db8::1@\n",
 		},
+		"ipvlan, all addresses": {
+			inst("A", 51, "use_ipvlan 192.0.2.7/24\nuse_vmac_addr", "192.0.2.1\n192.0.2.2 dev eth1"),
+			Environment{},
+			"vrrp.51@eth0 ipvlan 0 192.0.2.7/24\n", "A: vrrp.51 false 192.0.2.1@ 192.0.2.2@eth1\n",
+		},
 		"single address": {
 			inst("A", 51, "", "192.0.2.1 use_vmac\n192.0.2.2"),
 			Environment{},
@@ -113,8 +118,8 @@ func TestVMACNames(t *testing.T) {
 		"ipvlan": {
 			inst("A", 51, "use_ipvlan 192.0.2.7/24 private", "192.0.2.1") + inst("B", 52, "use_ipvlan ip0 vepa", "fe80::1"),
 			Environment{},
-			"vrrp.51@eth0 ipvlan 1 192.0.2.7/24\nip0@eth0 ipvlan 2 invalid Prefix local\n",
-			"A: vrrp.51 false 192.0.2.1@vrrp.51\nB: ip0 false fe80::1@ip0\n",
+			"vrrp.51@eth0 ipvlan 1 192.0.2.7/24\nip0@eth0 ipvlan 2 invalid Prefix\n",
+			"A: vrrp.51 false 192.0.2.1@\nB: ip0 false fe80::1@\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

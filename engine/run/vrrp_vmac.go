@@ -281,6 +281,7 @@ func virtual(w *vrrp.VMAC, base link.Interface) link.Virtual {
 	v := link.Virtual{Name: w.Name, Parent: base.Index, Kind: link.Macvlan, MAC: w.MAC, Mode: link.MacvlanPrivate, Group: base.Group}
 	if w.IPVLAN {
 		v.Kind, v.MAC, v.Mode, v.Flags = link.IPvlan, [6]byte{}, link.IPvlanL2, w.Flag
+		v.Local = !w.IPv4
 	}
 	if w.Group >= 0 {
 		v.Group = uint32(w.Group)

@@ -206,7 +206,7 @@ func (r *Router) install(s *Settings) {
 // what it sends and expects.
 func (r *Router) connect(in *instance) {
 	s := in.set
-	in.ifc, in.vmac, in.others = nil, nil, nil
+	in.ifc, in.vmac, in.others, in.ipvlan = nil, nil, nil, false
 	if s.Interface != "" {
 		in.ifc = r.uses(in, s.Interface)
 	}
@@ -223,6 +223,7 @@ func (r *Router) connect(in *instance) {
 	}
 	if s.VMAC != "" {
 		in.vmac = r.uses(in, s.VMAC)
+		in.ipvlan = slices.ContainsFunc(r.settings.VMACs, func(v VMAC) bool { return v.Name == s.VMAC && v.IPVLAN })
 		need(s.VMAC)
 	}
 	for _, list := range [][]Address{s.Addresses, s.Excluded} {

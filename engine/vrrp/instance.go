@@ -56,6 +56,7 @@ type instance struct {
 	follows []follow
 	ifc     *iface // nil for a unicast instance without interface
 	vmac    *iface // nil unless the instance has one
+	ipvlan  bool   // vmac is an ipvlan
 	others  []*iface
 	removed bool
 
@@ -366,6 +367,16 @@ func (in *instance) sends() *iface {
 		return in.ifc
 	}
 	return in.vmac
+}
+
+// home is the interface whose addresses adverts are sent from: the bound one,
+// which a VMAC borrows them of; an ipvlan has addresses of its own, or the kernel
+// would bring it what is meant for the interface below.
+func (in *instance) home() *iface {
+	if in.ipvlan && !in.set.XmitBase && !in.set.Unicast {
+		return in.vmac
+	}
+	return in.ifc
 }
 
 // hears is the interface that adverts come in by. It must be the VMAC where

@@ -176,13 +176,13 @@ func (r *Router) address(x IfAddr) {
 	}
 	for _, in := range i.users {
 		// Without a source it matters how far the detection of duplicates is.
-		if in.ifc == i && (r.chooseSource(in) || !in.source.IsValid()) {
+		if in.home() == i && (r.chooseSource(in) || !in.source.IsValid()) {
 			r.review(in, event.ReasonNone, because{})
 		}
 	}
 	for _, in := range r.instances {
 		// track_src_ip may follow an address of any interface.
-		if in.set.TrackSource && in.ifc != i && in.set.Source == x.Prefix.Addr() && r.chooseSource(in) {
+		if in.set.TrackSource && in.home() != i && in.set.Source == x.Prefix.Addr() && r.chooseSource(in) {
 			r.review(in, event.ReasonNone, because{})
 		}
 	}
@@ -214,16 +214,17 @@ func (r *Router) sourceOf(in *instance) netip.Addr {
 		}
 		return want
 	}
-	if in.ifc == nil {
+	on := in.home()
+	if on == nil {
 		return netip.Addr{}
 	}
 	var second, owned netip.Addr
-	for _, x := range in.ifc.addrs {
+	for _, x := range on.addrs {
 		a := x.Prefix.Addr()
 		if a.Is4() != (in.set.Family == 4) || a.Is6() && !a.IsLinkLocalUnicast() || x.Tentative || x.Duplicate {
 			continue
 		}
-		_, virtual := r.owners[ownerKey{in.ifc.index, a}]
+		_, virtual := r.owners[ownerKey{on.index, a}]
 		switch {
 		case virtual && !owned.IsValid():
 			owned = a
@@ -312,10 +313,11 @@ func (in *instance) faultOf() fault {
 // where the instance has no source address: one may be on its way, or another
 // node may have it.
 func (in *instance) detection() (tentative, duplicate bool) {
-	if in.ifc == nil || in.set.Family != 6 {
+	on := in.home()
+	if on == nil || in.set.Family != 6 {
 		return false, false
 	}
-	for _, x := range in.ifc.addrs {
+	for _, x := range on.addrs {
 		a := x.Prefix.Addr()
 		if in.set.Source.IsValid() && a != in.set.Source || !a.Is6() || !in.set.Source.IsValid() && !a.IsLinkLocalUnicast() {
 			continue

@@ -219,6 +219,31 @@ func TestDetection(t *testing.T) {
 	}
 }
 
+// TestIPVLANSource: an ipvlan speaks from its own link-local address, and waits
+// for it; a macvlan borrows that of the interface below.
+func TestIPVLANSource(t *testing.T) {
+	below, own := netip.MustParsePrefix("fe80::1/64"), netip.MustParsePrefix("fe80::2/64")
+	for ipvlan, want := range map[bool]netip.Addr{true: own.Addr(), false: below.Addr()} {
+		b := &bench{Router: New(7), t: t, now: start}
+		s := &Settings{Instances: []InstanceSettings{plainInstance()}, VMACs: []VMAC{{Name: "vrrp.1", Base: "eth0", IPv6: true, IPVLAN: ipvlan}}}
+		in := &s.Instances[0]
+		in.VMAC, in.Family, in.Version, in.Multicast = "vrrp.1", 6, 3, netip.MustParseAddr("ff02::12")
+		in.Addresses = []Address{{Prefix: netip.MustParsePrefix("fe80::99/64"), PreferredLft: Forever}}
+		b.step(Link{IfIndex: 2, Name: "eth0", Present: true, Up: true, MTU: 1500})
+		b.step(IfAddr{IfIndex: 2, Prefix: below, Present: true})
+		b.step(vmacUp)
+		b.step(IfAddr{IfIndex: 3, Prefix: own, Present: true, Tentative: true})
+		b.step(&Configure{Settings: s})
+		if waits := b.state() == event.Init; waits != ipvlan {
+			t.Errorf("ipvlan %v: before its address is there it is %v", ipvlan, b.state())
+		}
+		b.step(IfAddr{IfIndex: 3, Prefix: own, Present: true})
+		if v, _ := b.View(1); b.state() != event.Backup || v.Source != want || v.IfIndex != 3 {
+			t.Errorf("ipvlan %v: it is %v and speaks from %v on %d", ipvlan, b.state(), v.Source, v.IfIndex)
+		}
+	}
+}
+
 // TestVMACIntroduced: a VMAC that was there before the configuration is told of
 // once, with its number, and is the interface that exits show.
 func TestVMACIntroduced(t *testing.T) {

@@ -25,6 +25,8 @@ type Virtual struct {
 	Flags uint16
 	Group uint32
 	Up    bool
+	// Local lets the kernel give it a link-local address of its own.
+	Local bool
 	// Alias is a text for people, at most 255 bytes; it outlives whoever set it.
 	Alias string
 }
@@ -140,7 +142,7 @@ func (c *Addresses) request(b []byte) error {
 	}
 }
 
-// Create makes v, down and without a link-local address. Setting it up and its
+// Create makes v, down and without a link-local address unless it is Local. Setting it up and its
 // sysctls are the caller's. It returns the kernel's error, EOPNOTSUPP for a
 // kernel without such interfaces and EEXIST for a name that is taken.
 func (n *Network) Create(v Virtual) (index int, err error) {
@@ -150,6 +152,9 @@ func (n *Network) Create(v Virtual) (index int, err error) {
 	}
 	if index, err = n.index(v.Name); err != nil {
 		return 0, err
+	}
+	if v.Local {
+		return index, nil
 	}
 	n.seq++
 	// A kernel without IPv6 makes no such address anyhow.
