@@ -40,6 +40,8 @@ type Ledger struct {
 	router carried[event.RouterTally]
 	// bfd are the counters of BFD sessions and of their worker, by subject.
 	bfd map[string]*carried[event.BFDTally]
+	// pool is virtual and real servers.
+	pool pool
 }
 
 // SubjectMax is how many subjects that no row describes are remembered until
@@ -53,6 +55,7 @@ func New() *Ledger {
 		instances:   map[string]*instance{},
 		stories:     map[event.Ref]*instance{},
 		bfd:         map[string]*carried[event.BFDTally]{},
+		pool:        newPool(),
 		stale:       true,
 	}
 	for i, t := range event.Transitions() {
@@ -113,12 +116,13 @@ func (l *Ledger) Apply(e *event.Event) {
 	case event.ClockStepped:
 		// The tally counts them; the event is for the log.
 	case event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.ServiceBrake, event.IPVSApplied:
-		// The folds of health checking live beside its views.
+		l.pool.apply(e)
 	case event.KindNone:
 		l.head.Unexpected++
 	}
 	if !e.Snapshot {
 		l.tell(e)
+		l.pool.tell(e)
 	}
 }
 
@@ -177,6 +181,7 @@ func (l *Ledger) View() *View {
 	v.Channels = l.channels.share()
 	v.Interfaces = l.links.share()
 	v.Static = l.static.share()
+	v.Pool = l.pool.share()
 	l.view, l.stale = &v, false
 	return l.view
 }

@@ -122,9 +122,10 @@ func Restore(m *Memory) (*Ledger, error) {
 		l.bfd[name] = &carry
 	}
 	l.restoreLists(v)
+	l.pool.restore(v.Pool)
 	// The lists are those of the sections from here on.
 	l.head.Instances, l.head.Groups, l.head.Scripts, l.head.Objects = nil, nil, nil, nil
-	l.head.Interfaces, l.head.Static, l.head.Workers, l.head.Channels = nil, nil, nil, nil
+	l.head.Interfaces, l.head.Static, l.head.Workers, l.head.Channels, l.head.Pool = nil, nil, nil, nil, nil
 	return l, nil
 }
 
@@ -168,5 +169,37 @@ func (l *Ledger) restoreLists(v *View) {
 	}
 	for _, c := range v.Channels {
 		l.channels.add(c.Name, c)
+	}
+}
+
+// restore takes over states and stories. The rows, and the counters of the life
+// of the check role that goes on, are told anew; what earlier lives counted is
+// gone with the process that had added it up.
+func (p *pool) restore(v *Pool) {
+	if v == nil {
+		return
+	}
+	p.head = Pool{Applied: v.Applied, Refused: v.Refused}
+	for _, from := range v.Services {
+		s := p.service(from.Row.Subject)
+		if s == nil {
+			return
+		}
+		s.Row, s.State, s.SinceWall, s.Last, s.Brake, s.Story = from.Row, from.State, from.SinceWall, from.Last, from.Brake, from.Story
+		if s.Last != nil {
+			s.at = s.Last.At
+			p.remember(s.Last, tale{service: s})
+		}
+		for _, of := range from.Servers {
+			r := p.server(of.Row.Subject)
+			if r == nil {
+				return
+			}
+			r.Row, r.State, r.SinceWall, r.Last, r.Outcome, r.Story = of.Row, of.State, of.SinceWall, of.Last, of.Outcome, of.Story
+			if r.Last != nil {
+				r.at = r.Last.At
+				p.remember(r.Last, tale{server: r})
+			}
+		}
 	}
 }

@@ -27,6 +27,8 @@ type View struct {
 	Processes  []*event.ProcessRow   `json:"processes,omitempty"`
 	Static     []*Address            `json:"static_addresses,omitempty"`
 	Workers    []*Worker             `json:"workers"`
+	// Pool is the virtual and real servers, nil if none were heard of.
+	Pool *Pool `json:"pool,omitempty"`
 	// Channels are the notifiers that were heard of, by name.
 	Channels []*Channel `json:"channels,omitempty"`
 	// Rejected are the newest refused adverts that fit no instance, one entry
@@ -299,6 +301,92 @@ func (v *View) Worker(name string) *Worker {
 	for _, w := range v.Workers {
 		if w.Name == name {
 			return w
+		}
+	}
+	return nil
+}
+
+// Bounds of what a Pool remembers of each server and service.
+const (
+	// ServerMax is how many servers without a row are remembered.
+	ServerMax = 65536
+	// PoolStoryMax bounds the story of one server or service.
+	PoolStoryMax = 16
+)
+
+// Pool is the virtual and real servers as they are now. It is immutable.
+type Pool struct {
+	// Services are in the order of the configuration.
+	Services []*Service `json:"services"`
+	// Counted is when the check role last counted, 0 before it ever did.
+	Counted     event.Instant `json:"counted,omitempty"`
+	CountedWall int64         `json:"counted_wall,omitempty"`
+	// Tally is absolute since the ledger began, carried over worker restarts.
+	Tally event.PoolTally `json:"tally"`
+	// Applied is the newest change of the kernel's table, Refused the newest that
+	// the kernel refused in part.
+	Applied event.Event `json:"applied,omitzero"`
+	Refused event.Event `json:"refused,omitzero"`
+}
+
+// Service is one virtual_server as it is now.
+type Service struct {
+	Row event.ServiceRow `json:"row"`
+	// State is Up while the quorum is met, else Down; Unknown before the first word.
+	State     event.State `json:"state"`
+	SinceWall int64       `json:"since_wall"`
+	// Last is the newest service.quorum, Brake the newest service.brake; nil if
+	// there was none.
+	Last  *event.Event `json:"last,omitempty"`
+	Brake *event.Event `json:"brake,omitempty"`
+	// Story is what Last led to, oldest first, at most PoolStoryMax.
+	Story []event.Event `json:"story,omitempty"`
+	// Tally is absolute since the ledger began; the kernel's counts are its own.
+	Tally event.ServiceTally `json:"tally"`
+	// Failures and Phases are by checker and reason, or phase.
+	Failures []event.FailureTally `json:"failures,omitempty"`
+	Phases   []event.PhaseTally   `json:"phases,omitempty"`
+	// Servers are in the order of the configuration, the sorry server last.
+	Servers []*Server `json:"servers"`
+}
+
+// Server is one real_server, or the sorry server, as it is now.
+type Server struct {
+	Row event.ServerRow `json:"row"`
+	// State is Up, Down or Disabled; Unknown before the first word.
+	State     event.State `json:"state"`
+	SinceWall int64       `json:"since_wall"`
+	// Last is the newest server.state, Outcome the newest check.outcome; nil if
+	// there was none.
+	Last    *event.Event `json:"last,omitempty"`
+	Outcome *event.Event `json:"outcome,omitempty"`
+	// Story is what Last led to, oldest first, at most PoolStoryMax.
+	Story []event.Event `json:"story,omitempty"`
+	// Tally is absolute since the ledger began; the kernel's counts are its own.
+	Tally event.ServerTally `json:"tally"`
+	// Checks run parallel to Row.Checks, empty before the first counters.
+	Checks []event.CheckTally `json:"checks,omitempty"`
+}
+
+// Service returns the virtual server of that key, or of keepalived's name for
+// it; nil if there is none.
+func (p *Pool) Service(name string) *Service {
+	if p == nil {
+		return nil
+	}
+	for _, s := range p.Services {
+		if s.Row.Subject.Name == name || s.Row.CompatName() == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// Server returns the server whose subject has that Sub; nil if there is none.
+func (s *Service) Server(sub string) *Server {
+	for _, v := range s.Servers {
+		if v.Row.Subject.Sub == sub {
+			return v
 		}
 	}
 	return nil
