@@ -49,7 +49,11 @@ type Config struct {
 	Programs []track.ScriptSettings
 	// TrackGroups are the track_group blocks: instances that follow static addresses.
 	TrackGroups []TrackGroup
-	canonical   []*syntax.Node
+	// Slim is the consolidated text without virtual servers, where there are many: for those who do not check them. Load
+	// fills it.
+	Slim []byte
+
+	canonical []*syntax.Node
 	// mailServer is the address of smtp_server, zero when it is not known.
 	mailServer netip.Addr
 	// unfound are the programs of notify scripts that were not there.
@@ -255,14 +259,24 @@ type TrackGroup struct {
 	Instances []string
 }
 
+// slimFrom is from how many virtual servers on those who do not check them are spared them.
+const slimFrom = 50
+
 // Load reads a configuration from its files. Besides the configuration and every problem it gives the consolidated
 // text: what every role of vigild parses with Parse, so that all see the same.
 func Load(pattern string, o syntax.Options, e Environment) (*Config, []byte, []syntax.Problem) {
 	tree, found := syntax.Load(pattern, o)
 	b := build(tree, e)
 	found = sorted(append(found, b.found...), tree.Files)
-	text := syntax.Consolidate(&syntax.Tree{Nodes: b.prune(tree.Nodes), Files: tree.Files})
+	nodes := b.prune(tree.Nodes)
+	text := syntax.Consolidate(&syntax.Tree{Nodes: nodes, Files: tree.Files})
 	b.c.seal(text, found)
+	if len(b.c.Health.Services) > slimFrom {
+		rest := slices.DeleteFunc(slices.Clone(nodes), func(n *syntax.Node) bool {
+			return n.Keyword == "virtual_server" || n.Keyword == "virtual_server_group"
+		})
+		b.c.Slim = syntax.Consolidate(&syntax.Tree{Nodes: rest, Files: tree.Files})
+	}
 	return b.c, text, found
 }
 

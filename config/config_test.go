@@ -123,7 +123,7 @@ func settings(b *strings.Builder, name string, v reflect.Value) {
 // meaning is a configuration without where it came from.
 func meaning(c *Config) Config {
 	m := *c
-	m.Files, m.Hash, m.Warnings, m.canonical = nil, 0, 0, nil
+	m.Files, m.Hash, m.Warnings, m.canonical, m.Slim = nil, 0, 0, nil, nil
 	m.Instances, m.Groups, m.Scripts = slices.Clone(m.Instances), slices.Clone(m.Groups), slices.Clone(m.Scripts)
 	for i := range m.Instances {
 		m.Instances[i].Pos = syntax.Pos{}

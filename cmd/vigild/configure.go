@@ -180,7 +180,7 @@ func generation(o *cmdline.Options, l *loaded, started time.Time) (*parent.Gener
 	}
 	g := &parent.Generation{
 		Name: o.File, Image: l.image, Body: body, Track: c.Track,
-		Adverts: map[string]time.Duration{}, Roles: roles(o, c), StopWait: c.Global.ChildWaitTime, Launch: c,
+		Programs: c.Programs, Slim: c.Slim, Adverts: map[string]time.Duration{}, Roles: roles(o, c), StopWait: c.Global.ChildWaitTime, Launch: c,
 		Rows: func(number int) []event.Row {
 			return c.Rows(config.RowsOf{Version: version, Generation: number, Index: interfaceIndex})
 		},
@@ -216,6 +216,9 @@ func roles(o *cmdline.Options, c *config.Config) []event.Role {
 	}
 	if (len(c.Sessions) > 0 || o.All) && !o.NoBFD {
 		out = append(out, event.RoleBFD)
+	}
+	if (len(c.Health.Services) > 0 || o.All) && (o.Check || !o.VRRP) {
+		out = append(out, event.RoleCheck)
 	}
 	return append(out, event.RoleObserve)
 }

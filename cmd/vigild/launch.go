@@ -5,6 +5,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"os/user"
@@ -12,8 +13,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"github.com/vigild/vigild/config"
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/ipc"
 	"github.com/vigild/vigild/engine/run/parent"
 	"github.com/vigild/vigild/engine/sys/proc"
 	"github.com/vigild/vigild/engine/track"
@@ -28,7 +31,9 @@ func accounts(r event.Role) []string {
 		return []string{"vigild-vrrp", "daemon", "nobody"}
 	case event.RoleBFD:
 		return []string{"vigild-bfd", "bin", "nobody"}
-	case event.RoleParent, event.RoleCheck, event.RoleObserve:
+	case event.RoleCheck:
+		return []string{"vigild-check", "sys", "nobody"}
+	case event.RoleParent, event.RoleObserve:
 	}
 	return []string{"vigild", "nobody"}
 }
@@ -63,7 +68,7 @@ const (
 // processes starts the workers as processes of this binary. They complain to
 // the given file, or to nobody: whoever started a daemon that detaches itself
 // waits for the end of its output.
-func processes(complaints *os.File) *parent.Processes {
+func processes(o *cmdline.Options, complaints *os.File) *parent.Processes {
 	return &parent.Processes{Command: func(r event.Role, g *parent.Generation) (*proc.Command, error) {
 		c := g.Launch.(*config.Config)
 		cmd := &proc.Command{
@@ -78,7 +83,10 @@ func processes(complaints *os.File) *parent.Processes {
 		case event.RoleBFD:
 			cmd.Capabilities = bfdCapabilities()
 			name = schedule(cmd, &c.Global.Processes.BFD, rtPriorityBFD)
-		case event.RoleParent, event.RoleCheck, event.RoleObserve:
+		case event.RoleCheck:
+			prepareCheck(cmd, o, &c.Global.Processes.Checker)
+			name = cmp.Or(c.Global.Processes.Checker.Name, "vigild")
+		case event.RoleParent, event.RoleObserve:
 		}
 		cmd.Env = append(cmd.Env, markName+"="+name)
 		if r == event.RoleObserve {
@@ -133,8 +141,9 @@ func realTime(p *config.Process, usual int) (priority int, limit uint64) {
 }
 
 // goroutines runs the workers in this process.
-func goroutines() parent.Goroutines {
+func goroutines(o *cmdline.Options) parent.Goroutines {
 	g := make(parent.Goroutines)
 	g[event.RoleVRRP], g[event.RoleObserve], g[event.RoleBFD] = vrrpGoroutine, serveObserve, bfdGoroutine
+	g[event.RoleCheck] = func(ctx context.Context, link *ipc.Link) error { return serveCheck(ctx, link, o, nil) }
 	return g
 }

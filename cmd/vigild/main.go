@@ -33,7 +33,7 @@ func start(args []string, out, complaints io.Writer) int {
 	}
 	switch {
 	case o.Role != "":
-		return work(o.Role, complaints)
+		return work(o, complaints)
 	case o.Help:
 		fmt.Fprint(out, "Usage: vigild [OPTION...]\n"+cmdline.Usage())
 		return 0

@@ -152,7 +152,7 @@ func (d *director) options() parent.Options {
 	}
 	o := parent.Options{
 		Clock:    role.SystemClock(),
-		Launcher: processes(complaints),
+		Launcher: processes(d.o, complaints),
 		Load:     d.reload,
 		Watch:    func(report func(track.Report)) parent.Watcher { return track.New(report) },
 		Readers:  d.exits.readers(),
@@ -168,7 +168,7 @@ func (d *director) options() parent.Options {
 		NoRespawn: d.o.NoRespawn,
 	}
 	if d.o.Single {
-		o.Launcher = goroutines()
+		o.Launcher = goroutines(d.o)
 	}
 	if every, err := systemd.SdWatchdogEnabled(false); err == nil && every > 0 {
 		o.Watchdog = every / 2

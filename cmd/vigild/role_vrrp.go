@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"github.com/vigild/vigild/engine/bfd"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ipc"
@@ -29,7 +30,8 @@ import (
 )
 
 // work is a worker's process: the link to the parent is on descriptor 3.
-func work(name string, complaints io.Writer) int {
+func work(o *cmdline.Options, complaints io.Writer) int {
+	name := o.Role
 	var r event.Role
 	if err := r.UnmarshalText([]byte(name)); err != nil {
 		fmt.Fprintln(complaints, err)
@@ -45,7 +47,7 @@ func work(name string, complaints io.Writer) int {
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	if r == event.RoleVRRP || r == event.RoleBFD {
+	if r != event.RoleObserve {
 		// compat: this one may be ended by itself, and is then started again.
 		ctx, stop = signal.NotifyContext(ctx, syscall.SIGTERM)
 		defer stop()
@@ -63,7 +65,9 @@ func work(name string, complaints io.Writer) int {
 		err = serveObserve(ctx, link)
 	case event.RoleBFD:
 		err = bfdProcess(ctx, link)
-	case event.RoleParent, event.RoleCheck:
+	case event.RoleCheck:
+		err = checkProcess(ctx, link, o)
+	case event.RoleParent:
 		err = fmt.Errorf("role %s is no worker", name)
 	}
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {

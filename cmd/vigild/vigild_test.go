@@ -131,7 +131,11 @@ func TestRoles(t *testing.T) {
 	some, none := loadedFrom(t, good).conf, loadedFrom(t, "").conf
 	sessions := loadedFrom(t, good+"bfd_instance b { neighbor_ip 192.0.2.9 }\n").conf
 	both, watching := []event.Role{event.RoleVRRP, event.RoleObserve}, []event.Role{event.RoleObserve}
-	all := []event.Role{event.RoleVRRP, event.RoleBFD, event.RoleObserve}
+	three := []event.Role{event.RoleVRRP, event.RoleBFD, event.RoleObserve}
+	all := []event.Role{event.RoleVRRP, event.RoleBFD, event.RoleCheck, event.RoleObserve}
+	const server = "virtual_server 192.0.2.9 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 192.0.2.8 80 {\n }\n}\n"
+	servers, mixed := loadedFrom(t, server).conf, loadedFrom(t, good+server).conf
+	checking := []event.Role{event.RoleCheck, event.RoleObserve}
 	for _, c := range []struct {
 		line string
 		conf *config.Config
@@ -140,8 +144,14 @@ func TestRoles(t *testing.T) {
 		{"", some, both},
 		{"", none, watching},
 		{"--all", none, all},
-		{"--all -B", none, both},
-		{"", sessions, all},
+		{"--all -B", none, []event.Role{event.RoleVRRP, event.RoleCheck, event.RoleObserve}},
+		{"", servers, checking},
+		{"-C", servers, checking},
+		{"-P", servers, watching},
+		{"", mixed, []event.Role{event.RoleVRRP, event.RoleCheck, event.RoleObserve}},
+		{"-C", mixed, checking},
+		{"-P", mixed, both},
+		{"", sessions, three},
 		{"-B", sessions, both},
 		{"-P", some, both},
 		{"-C", some, watching},

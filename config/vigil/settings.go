@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"net/url"
 	"os"
@@ -25,6 +26,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/health"
 	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/vrrp"
 )
@@ -36,6 +38,7 @@ const DefaultFile = "/etc/vigil/vigil.yaml"
 type Settings struct {
 	Web      Web       `koanf:"web"`
 	VRRP     Judgement `koanf:"vrrp"`
+	Check    Care      `koanf:"check"`
 	Control  Control   `koanf:"control"`
 	OTLP     OTLP      `koanf:"otlp"`
 	SNMP     AgentX    `koanf:"snmp"`
@@ -72,6 +75,31 @@ func (j *Judgement) Apply(s *vrrp.Settings) {
 }
 
 var addressPolicies = map[string]vrrp.AddressPolicy{"keepalived": vrrp.GiveUp, "restore": vrrp.Restore, "alert": vrrp.Alert}
+
+// Care is what is done for the servers that are checked; keepalived.conf has no words for it. All of it is off unless
+// asked for, but Poll.
+type Care struct {
+	// BrakePercent is the largest share of the weight of a virtual server that failed checks may take out of it within
+	// BrakeWindow, 0 for any. A window of 0 counts a server for as long as it is down.
+	BrakePercent int           `koanf:"brake_percent"`
+	BrakeWindow  time.Duration `koanf:"brake_window"`
+	// ShareProbes makes one probe for all checks that would do the same.
+	ShareProbes bool `koanf:"share_probes"`
+	// Poll is how often the table of the kernel is read to find what others have changed in it, 0 for never.
+	Poll time.Duration `koanf:"poll"`
+}
+
+// Apply puts the choices into the settings of the check role.
+func (c *Care) Apply(s *health.Settings, sampling Sampling) {
+	s.ShareProbes, s.Poll = c.ShareProbes, c.Poll
+	for i := range s.Services {
+		s.Services[i].Brake = health.Brake{Percent: uint8(c.BrakePercent), Window: c.BrakeWindow}
+	}
+	if sampling.Ratio > 0 {
+		s.SampleEvery = uint32(min(1/sampling.Ratio, math.MaxUint32))
+	}
+	s.KeepPerSecond = uint32(sampling.FailuresPerSecond)
+}
 
 // Control is the socket that vigilctl speaks to.
 type Control struct {
@@ -160,6 +188,7 @@ func defaults() map[string]any {
 	return map[string]any{
 		"web/listen": []string{":10112"}, "web/config_file": "", "web/lifecycle": false,
 		"vrrp/address_removed": "keepalived", "vrrp/self_suspicion": true,
+		"check/brake_percent": 0, "check/brake_window": "0s", "check/share_probes": false, "check/poll": "10s",
 		"control/socket": "/run/vigil/control.sock", "control/group": "", "control/mode": "0660",
 		"otlp/endpoint": "", "otlp/protocol": "http/protobuf", "otlp/headers": map[string]string{}, "otlp/timeout": "10s", "otlp/insecure": false,
 		"otlp/ca_file": "", "otlp/cert_file": "", "otlp/key_file": "", "otlp/traces": true, "otlp/logs": true,
@@ -365,6 +394,15 @@ func (o *Settings) check() error {
 	}
 	if o.Sampling.Ratio < 0 || o.Sampling.Ratio > 1 {
 		bad("sampling/ratio", strconv.FormatFloat(o.Sampling.Ratio, 'g', -1, 64), "from 0 to 1")
+	}
+	if o.Check.BrakePercent < 0 || o.Check.BrakePercent > 100 {
+		bad("check/brake_percent", strconv.Itoa(o.Check.BrakePercent), "from 0 to 100")
+	}
+	if o.Check.BrakeWindow < 0 || o.Check.Poll < 0 {
+		errs = append(errs, errors.New("settings: check/brake_window and check/poll are no times below 0"))
+	}
+	if o.Sampling.FailuresPerSecond < 0 {
+		bad("sampling/failures_per_second", strconv.Itoa(o.Sampling.FailuresPerSecond), "0 or more")
 	}
 	return errors.Join(append(errs, o.checkWebhooks()...)...)
 }

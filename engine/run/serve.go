@@ -64,41 +64,8 @@ func ServeVRRP(ctx context.Context, link *ipc.Link, o ServeOptions) error {
 	return attend(ctx, link, event.RoleVRRP, loop, s.hear)
 }
 
-// worker is the loop of a role.
-type worker interface {
-	Run(ctx context.Context) error
-	Stop()
-}
-
-// attend runs the loop of a role and gives the parent's frames to hear, until
-// the loop has ended: because the parent said so, is gone, sent what is no
-// frame for this role, or ctx is done.
-func attend(ctx context.Context, link *ipc.Link, who event.Role, loop worker, hear func(*ipc.Frame) error) error {
-	ended := make(chan error, 1)
-	go func() { ended <- loop.Run(ctx) }()
-	frames := link.Frames()
-	for {
-		select {
-		case f, ok := <-frames:
-			if !ok {
-				// The parent is gone, and nobody is left to supervise or be told.
-				frames = nil
-				loop.Stop()
-				continue
-			}
-			if err := hear(&f); err != nil {
-				link.Send(ipc.Frame{Type: ipc.Bye, Error: err.Error()})
-				loop.Stop()
-			}
-		case err := <-ended:
-			if err != nil {
-				return fmt.Errorf("%s loop: %w", who, err)
-			}
-			link.Send(ipc.Frame{Type: ipc.Bye})
-			return nil
-		}
-	}
-}
+// attend runs the loop of a role behind its end of a link.
+var attend = role.Attend
 
 // denied says once each what the kernel refused; it goes on without.
 func (s *server) denied() {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ipc"
 	"github.com/vigild/vigild/engine/ledger"
 	"github.com/vigild/vigild/engine/run/role"
@@ -22,6 +23,38 @@ func (ob *Role) rows(f *ipc.Frame) {
 	ob.ledger.Rows(ob.described)
 	ob.described = nil
 	ob.view.Store(ob.ledger.View())
+}
+
+// servers takes the description of the servers.
+func (ob *Role) servers(f *ipc.Frame) error {
+	text, err := role.Contents(f)
+	if err != nil {
+		return err
+	}
+	var rows []event.Row
+	if err := json.Unmarshal(text, &rows); err != nil {
+		return fmt.Errorf("description of the servers: %w", err)
+	}
+	if ob.o.Pool != nil {
+		ob.o.Pool.Rows(f.Gen, rows)
+	}
+	return nil
+}
+
+// counters takes the counters of the check role.
+func (ob *Role) counters(f *ipc.Frame) error {
+	message, err := role.Contents(f)
+	if err != nil {
+		return err
+	}
+	ob.counted.Reset()
+	if err := ob.counted.Add(message); err != nil {
+		return fmt.Errorf("counters of the check role: %w", err)
+	}
+	if ob.o.Pool != nil {
+		ob.o.Pool.Counters(f.Epoch, &ob.counted)
+	}
+	return nil
 }
 
 // waitingMax bounds the requests for counters that were never answered.

@@ -29,8 +29,20 @@ type Options struct {
 	Said <-chan event.Event
 	// Exits is told what the parent's exits count; nil for nobody.
 	Exits func(json.RawMessage)
+	// Pool takes what the check role describes and counts; nil for nobody.
+	Pool Pool
 	// Settle waits, at most until ctx is done, for what the Readers still do.
 	Settle func(ctx context.Context)
+}
+
+// Pool keeps what the check role describes and counts of virtual and real
+// servers. It is called from the role's goroutine.
+type Pool interface {
+	// Rows replaces the description.
+	Rows(gen int, rows []event.Row)
+	// Counters replaces the counters; they are the callee's to read until it
+	// returns.
+	Counters(epoch uint64, c *event.Counters)
 }
 
 // Role is the observe role: it folds what the others tell into a ledger
@@ -56,6 +68,8 @@ type Role struct {
 	shared        *ask
 	// described are rows whose last frame has not come yet.
 	described []event.Row
+	// counted is room for the counters of the check role.
+	counted event.Counters
 }
 
 // ask is a request for fresh counters; done is closed when they have come.
@@ -230,6 +244,9 @@ func (ob *Role) hear(f *ipc.Frame) error {
 	case ipc.Events:
 		ob.events(f.Events)
 	case ipc.Tallies:
+		if f.Role == event.RoleCheck {
+			return ob.counters(f)
+		}
 		for i := range f.Tallies {
 			ob.ledger.Tally(f.Epoch, &f.Tallies[i])
 		}
@@ -241,6 +258,9 @@ func (ob *Role) hear(f *ipc.Frame) error {
 		}
 		ob.view.Store(ob.ledger.View())
 	case ipc.Rows:
+		if f.Role == event.RoleCheck {
+			return ob.servers(f)
+		}
 		ob.rows(f)
 	case ipc.Result:
 		ob.result(f)

@@ -1,0 +1,130 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vigild/vigild/cmd/vigild/cmdline"
+	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/engine/ipc"
+	"github.com/vigild/vigild/engine/run/check"
+	"github.com/vigild/vigild/engine/run/role"
+	"github.com/vigild/vigild/engine/sys/proc"
+)
+
+// dryRun is the value of --dataplane for a machine that is not to be changed.
+const dryRun = "dry-run"
+
+// checkCapabilities are all that the check role may: the kernel's table of virtual services, marks and interfaces of
+// sockets, and echo requests.
+func checkCapabilities() []uintptr { return []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW} }
+
+// filesMost is how many descriptors the check role may have: one for each check under way.
+const filesMost = 1 << 18
+
+// filesOther is how many of them are not for checks.
+const filesOther = 256
+
+// files is how many descriptors a process may have here.
+func files() uint64 {
+	var have unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &have) != nil {
+		return 1024 // the least that any machine has
+	}
+	return min(filesMost, have.Max)
+}
+
+// prepareCheck makes the command of the check role. It is never at real time unless the configuration says so, for it is
+// not to be in the way of who keeps the addresses.
+func prepareCheck(cmd *proc.Command, o *cmdline.Options, p *config.Process) {
+	cmd.Capabilities = checkCapabilities()
+	cmd.Schedule = proc.Schedule{RealTime: p.RealTime, Nice: p.Nice, CPUs: p.CPUs}
+	files := files()
+	cmd.Limits = append(cmd.Limits, proc.Limit{Resource: unix.RLIMIT_NOFILE, Soft: files, Hard: files})
+	cmd.Args = append(cmd.Args, "--dataplane="+o.Dataplane)
+	if o.KeepIPVS {
+		cmd.Args = append(cmd.Args, "--dont-release-ipvs")
+	}
+	if p.NoSwap {
+		cmd.Capabilities = append(cmd.Capabilities, unix.CAP_IPC_LOCK)
+		cmd.Env = append(cmd.Env, markLocked+"=1")
+	}
+	if o.Dataplane != dryRun {
+		loadIPVS()
+	}
+}
+
+// markLocked says that memory is to be locked.
+const markLocked = "_VIGIL_LOCKED"
+
+// loadIPVS has the kernel load IPVS, if it is not there. Without it the check role tells.
+func loadIPVS() {
+	if _, err := os.Stat("/proc/net/ip_vs"); err == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = proc.LoadModule(ctx, "ip_vs")
+}
+
+// checkProcess is the check role as a process of its own.
+func checkProcess(ctx context.Context, link *ipc.Link, o *cmdline.Options) error {
+	var denied []error
+	if os.Getenv(markLocked) != "" {
+		if err := proc.LockMemory(); err != nil {
+			denied = append(denied, err)
+		}
+	}
+	// The loop is one goroutine; what else there is to do is done beside it by few.
+	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), 2))
+	return serveCheck(ctx, link, o, denied)
+}
+
+// serveCheck is the check role, as a process or under --single.
+func serveCheck(ctx context.Context, link *ipc.Link, o *cmdline.Options, denied []error) error {
+	return check.Serve(ctx, link, check.Options{
+		Open: func(lo check.LoopOptions) (check.Worker, error) {
+			lo.Plane, lo.KeepTable = check.NewKernel(check.OpenIPVS), o.KeepIPVS
+			room := int(files()) - filesOther
+			lo.Connections, lo.Probes = max(room*3/4, 64), max(min(room/4, probesMost), 64)
+			if o.Dataplane == dryRun {
+				lo.Plane = check.NewDry()
+			}
+			return check.New(lo)
+		},
+		Load: checkSettings, Entropy: entropy, Denied: denied,
+		// The text of a large configuration is a hundred times what is kept of it.
+		Settled: debug.FreeOSMemory,
+	})
+}
+
+// probesMost is how many probes that take a goroutine each may be under way.
+const probesMost = 8192
+
+func entropy() uint64 {
+	var b [8]byte
+	rand.Read(b[:]) // never fails, says crypto/rand
+	return binary.NativeEndian.Uint64(b[:])
+}
+
+// checkSettings is what the check role needs of a generation.
+func checkSettings(p *role.Prepared) (*check.Loaded, error) {
+	c, s, err := reparse(p)
+	if err != nil {
+		return nil, err
+	}
+	if s.Observe != nil {
+		s.Observe.Check.Apply(&c.Health, s.Observe.Sampling)
+	}
+	return &check.Loaded{Settings: &c.Health, Describe: c.Describe}, nil
+}
