@@ -73,6 +73,8 @@ func New(opts Options, src Source) (*Collector, error) {
 	c.parts = []part{
 		{PartVRRP, c.vrrp},
 		{PartTrack, c.track},
+		{PartCheck, c.checks},
+		{PartIPVS, c.ipvs},
 		{PartNotify, c.notify},
 		{PartProcess, c.process},
 		{PartConfig, c.config},

@@ -393,7 +393,7 @@ func TestOnePartFailsAlone(t *testing.T) {
 			}
 		}
 	}
-	if success[PartExits] != 0 || success[PartVRRP] != 1 || len(success) != 6 {
+	if success[PartExits] != 0 || success[PartVRRP] != 1 || len(success) != 8 {
 		t.Errorf("success: %v", success)
 	}
 }

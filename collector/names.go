@@ -38,6 +38,10 @@ const (
 	PartProcess = "process"
 	PartConfig  = "config"
 	PartExits   = "exits"
+	// PartCheck is virtual and real servers as they are checked, PartIPVS as the
+	// kernel has them.
+	PartCheck = "check"
+	PartIPVS  = "ipvs"
 	// PartSelf is what the collector says of itself.
 	PartSelf = "collector"
 )
@@ -46,7 +50,10 @@ const (
 // and rules are checked against it. A name, once published, keeps its meaning.
 func Metrics() []Metric {
 	var out []Metric
-	for _, part := range [][]Metric{vrrpMetrics, failoverMetrics, trackMetrics, bfdMetrics, notifyMetrics, processMetrics, configMetrics, exitMetrics, selfMetrics} {
+	for _, part := range [][]Metric{
+		vrrpMetrics, failoverMetrics, trackMetrics, bfdMetrics, serviceMetrics, serverMetrics, serverMetricsFull, ipvsMetrics,
+		notifyMetrics, processMetrics, configMetrics, exitMetrics, selfMetrics,
+	} {
 		out = append(out, part...)
 	}
 	return out

@@ -111,7 +111,55 @@ func picture() *ledger.Ledger {
 	router := event.RouterTally{At: event.Instant(12 * time.Second), VRID: 2, LagSum: time.Millisecond, LagMax: 700 * time.Microsecond, RealTime: true}
 	router.Lag[0], router.Lag[3] = 9, 1
 	l.Router(7, &router)
+	balanced(l)
 	return l
+}
+
+// balanced adds a virtual server with two real servers, one of them down, and
+// a sorry server.
+func balanced(l *ledger.Ledger) {
+	web := event.VirtualServer{Protocol: event.ProtocolTCP, Addr: netip.MustParseAddrPort("192.0.2.1:443")}
+	key := web.Subject()
+	rows := []event.Row{{Service: &event.ServiceRow{
+		Subject: key, Index: 1, VirtualServer: web, Scheduler: "wrr", Method: event.Method{Forward: event.ForwardDR}, Persistence: 5 * time.Minute, Quorum: 2, State: event.Up,
+	}}}
+	for i, addr := range []string{"198.51.100.1:443", "198.51.100.2:443", "198.51.100.9:443"} {
+		id := uint32(i)
+		row := event.ServerRow{ID: id, Index: i + 1, Addr: netip.MustParseAddrPort(addr), Weight: 1, State: event.Up, Sorry: i == 2}
+		row.Subject = event.ServerSubject(key.Name, row.Addr, row.Sorry)
+		if !row.Sorry {
+			row.Checks = []event.CheckRow{{ID: 2 * id, Checker: event.CheckerSSL, Index: 1}, {ID: 2*id + 1, Checker: event.CheckerSSL, Index: 2}}
+		}
+		rows = append(rows, event.Row{Server: &row})
+	}
+	l.ServerRows(1, rows)
+	down := rows[2].Server.Subject
+	l.Apply(&event.Event{
+		Epoch: 8, Seq: 1, Origin: event.RoleCheck, At: event.Instant(11 * time.Second), Wall: wallBase + int64(11*time.Second), Kind: event.ServerState,
+		Subject: down, From: event.Up, To: event.Down, Reason: event.FailHTTPStatus,
+	})
+	c := event.Counters{
+		Generation: 1, At: event.Instant(12 * time.Second), HasPool: true,
+		Services: []event.ServiceTally{{State: event.Up, Alive: 1, Up: 1, Down: 1, Lost: 1, Stats: event.IPVSStats{Conns: 50, InPackets: 400, InBytes: 30_000}}},
+		Servers: []event.ServerTally{
+			{ID: 0, State: event.Up, Weight: 1, Active: 7, Inactive: 3, Persistent: 2, Stats: event.IPVSStats{Conns: 40, InPackets: 300, OutPackets: 1, InBytes: 20_000, OutBytes: 40}},
+			{ID: 1, State: event.Down, Changes: 1},
+		},
+		Checks: []event.CheckTally{
+			{ID: 0, Checker: event.CheckerSSL, Up: true, Run: true, Attempts: 9, LastRun: event.Instant(11 * time.Second), LastTook: 3 * time.Millisecond, Expiry: 1_800_000_000},
+			{ID: 1, Checker: event.CheckerSSL, Up: true, Run: true, Attempts: 9},
+			{ID: 2, Server: 1, Checker: event.CheckerSSL, Run: true, Attempts: 10, Failures: 2, Retries: 1, Failing: 2},
+			{ID: 3, Server: 1, Checker: event.CheckerSSL},
+		},
+		Failures: []event.FailureTally{{Checker: event.CheckerSSL, Reason: event.FailHTTPStatus, Count: 2}},
+		Phases: []event.PhaseTally{{Checker: event.CheckerSSL, Phase: event.PhaseTLS, Histogram: event.Histogram{
+			Buckets: [event.CheckBuckets]uint64{1: 20, 4: 8}, Sum: 90 * time.Millisecond,
+		}}},
+	}
+	c.Pool = event.PoolTally{Available: true, Services: 1, Dests: 2, SyncMaster: true, Shared: 3, Stray: 1, Limited: 4}
+	c.Pool.InFlight[event.CheckerSSL] = 2
+	c.Pool.Ops[1], c.Pool.Errors[2], c.Pool.Drift[1] = 3, 1, 2
+	l.Counters(8, &c)
 }
 
 // clock is a wall clock that stands still until it is moved.
@@ -126,6 +174,7 @@ func full(c *clock) Options {
 		Build:   Build{Version: "1.0.0", Revision: "abc", Branch: "main"},
 		Started: time.Unix(0, wallBase),
 		Now:     c.now,
+		Tier:    TierFull,
 		Channels: func() []ChannelStats {
 			return []ChannelStats{{Channel: "smtp", Queued: 3, GaveUp: 1, Waiting: 1, OldestWall: wallBase}, {Channel: "webhook:ops", Queued: 2}, {Channel: "webhook:dev", Queued: 5}}
 		},

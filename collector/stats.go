@@ -77,6 +77,8 @@ type Options struct {
 	Log      func() LogStats
 	SNMP     func() SNMPStats
 	OTLP     func() []OTLPStats
+	// Tier is how much is told of virtual and real servers.
+	Tier Tier
 	// Now reads the wall clock; nil means time.Now.
 	Now func() time.Time
 }
