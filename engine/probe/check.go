@@ -38,6 +38,8 @@ type Check struct {
 	Target Target
 	// Timeout is connect_timeout: what a connection, and each read, may take.
 	Timeout time.Duration
+	// Rise is how many attempts must pass in a row before one that failed is good again.
+	Rise uint32
 	// Prober tries it.
 	Prober Prober
 	// Detail is what people call it: a URL, a name.

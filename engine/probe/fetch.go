@@ -199,18 +199,16 @@ func (t *try) ended(err error, inBody bool, head []byte, compliant bool) bool {
 	return t.fail(phase, event.FailProtocol, fmt.Sprintf("closed within its header, which begins with %.40q", head))
 }
 
-// headerEnd gives the index after the empty line, or -1.
+// headerEnd gives the index after the empty line, or -1. compat: bare line feeds end nothing.
 func headerEnd(head []byte) int {
 	if i := bytes.Index(head, []byte("\r\n\r\n")); i >= 0 {
 		return i + 4
 	}
-	if i := bytes.Index(head, []byte("\n\n")); i >= 0 {
-		return i + 2
-	}
 	return -1
 }
 
-// readHeader gives the status, 0 if there is none, and the promised length, -1 if there is none.
+// readHeader gives the status, 0 if there is none, and the promised length, -1 if there is none. compat: the status is
+// three digits between blanks, whatever protocol stands before them.
 func readHeader(head []byte) (status int, length int64) {
 	length = -1
 	first := true
@@ -219,7 +217,7 @@ func readHeader(head []byte) (status int, length int64) {
 		if first {
 			first = false
 			_, rest, ok := bytes.Cut(line, []byte(" "))
-			if !bytes.HasPrefix(line, []byte("HTTP/")) || !ok || len(rest) < 3 || len(rest) > 3 && rest[3] != ' ' {
+			if !ok || len(rest) < 4 || rest[3] != ' ' {
 				return 0, -1
 			}
 			v, err := strconv.ParseUint(string(rest[:3]), 10, 16)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/health"
@@ -17,8 +18,9 @@ import (
 // httpReasons is what both kinds may fail with.
 var httpReasons = append([]event.Reason{event.FailHTTPStatus, event.FailDigest, event.FailBody}, readReasons...)
 
-// httpGet asks for pages in their order, each over a connection of its own, and all must be as they should: status,
-// digest of the body, text in the body. compat: no redirect is followed and no transfer coding undone, so that a digest
+// httpGet asks for pages, each over a connection of its own, and all must be as they should: status, digest of the body,
+// text in the body. compat: one page in each attempt, in turn; one that failed is asked for until it is good, and then
+// all must be good, one by one, or with fast_recovery all in one attempt. compat: no redirect is followed and no transfer coding undone, so that a digest
 // is of what the server sent; the request is keepalived's byte for byte.
 //
 // compat: keepalived waits for the server to close, whatever length it promised; we are content with that length.
@@ -80,11 +82,19 @@ type getter struct {
 	protocol Protocol
 	secure   *secure // nil for plain HTTP
 	pages    []page
+	fast     bool // fast_recovery
+	turn     atomic.Uint32
 }
+
+// A turn is the number of the next page and what is to be done about the others.
+const (
+	turnAll    = 1 << 31 // all pages in this attempt
+	turnFailed = 1 << 30 // this page failed before
+)
 
 func (g *getter) key() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d", g.protocol)
+	fmt.Fprintf(&b, "%d %t", g.protocol, g.fast)
 	if g.secure != nil {
 		fmt.Fprintf(&b, " tls %s", g.secure.key())
 	}
@@ -97,10 +107,25 @@ func (g *getter) key() string {
 
 func (g *getter) Probe(ctx context.Context, to *Target) health.Outcome {
 	return attempt(ctx, g.limits, to, func(t *try) bool {
-		for i := range g.pages {
+		turn := g.turn.Load()
+		i := turn &^ (turnAll | turnFailed)
+		n := uint32(len(g.pages))
+		for {
 			if !g.get(t, &g.pages[i]) {
+				g.turn.Store(i | turnFailed)
 				return false
 			}
+			if i++; turn&turnAll == 0 || i == n {
+				break
+			}
+		}
+		switch {
+		case turn&turnFailed == 0:
+			g.turn.Store(i % n)
+		case g.fast:
+			g.turn.Store(turnAll)
+		default:
+			g.turn.Store(0)
 		}
 		return true
 	})

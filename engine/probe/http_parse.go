@@ -45,8 +45,8 @@ func (p *parser) getter(c *Check, s *secure) {
 		case "sni_name":
 			name.sni, name.name = true, n.Arg(0)
 		case "fast_recovery":
-			if _, ok := p.boolean(n); ok {
-				p.note(n.Pos, ruleNoEffect, "'fast_recovery' is always so: all urls are checked in each round", "")
+			if v, ok := p.boolean(n); ok {
+				g.fast = v
 			}
 		case "tls_verify", "tls_compliant":
 			p.security(n, s, &name.compliant)
@@ -61,7 +61,11 @@ func (p *parser) getter(c *Check, s *secure) {
 		p.drop(p.node.Pos, ruleMissingBlock, "'"+c.Kind.String()+"' has no url; it is ignored", "url { path / }")
 		return
 	}
-	c.Prober = g
+	c.Prober, c.Rise = g, uint32(len(g.pages))+1
+	if g.fast {
+		g.turn.Store(turnAll)
+		c.Rise = 2
+	}
 	scheme := "http"
 	if c.Kind == event.CheckerSSL {
 		scheme = "https"

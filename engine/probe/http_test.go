@@ -4,6 +4,7 @@
 package probe
 
 import (
+	"bufio"
 	"crypto/md5"
 	"fmt"
 	"io"
@@ -11,9 +12,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,8 +61,10 @@ func TestReplies(t *testing.T) {
 	}{
 		{"plain", "", "HTTP/1.1 200 OK\r\nX: y\r\n\r\nhello", event.ReasonNone, 200},
 		{"no body", "", "HTTP/1.1 204 No Content\r\n\r\n", event.ReasonNone, 204},
-		{"bare line ends", "", "HTTP/1.0 200 OK\n\nhello", event.ReasonNone, 200},
-		{"no phrase", "", "HTTP/1.0 299\r\n\r\n", event.ReasonNone, 299},
+		{"bare line ends", "", "HTTP/1.0 200 OK\n\nhello", event.FailProtocol, 0},
+		{"empty phrase", "", "HTTP/1.0 299 \r\n\r\n", event.ReasonNone, 299},
+		{"no phrase", "", "HTTP/1.0 299\r\n\r\n", event.FailProtocol, 0},
+		{"another name", "", "ICY 200 OK\r\n\r\n", event.ReasonNone, 200},
 		{"redirect", "", "HTTP/1.0 301 Moved\r\nLocation: /\r\n\r\n", event.FailHTTPStatus, 301},
 		{"redirect, wanted", "status_code 301-302 404", "HTTP/1.0 301 Moved\r\n\r\n", event.ReasonNone, 301},
 		{"range", "status_code 301-302 404", "HTTP/1.0 404 No\r\n\r\n", event.ReasonNone, 404},
@@ -84,7 +87,7 @@ func TestReplies(t *testing.T) {
 		{"text, option", "regex HELLO\n regex_options caseless", "HTTP/1.0 200 OK\r\n\r\nsay hello", event.ReasonNone, 200},
 		{"nothing", "", "", event.FailConnectionClosed, 0},
 		{"half a header", "", "HTTP/1.0 200 OK\r\nX: y", event.FailProtocol, 0},
-		{"garbage", "", "\x00\x01\x02 200 \r\n\r\n", event.FailProtocol, 0},
+		{"garbage", "", "\x00\x01\x02 2\x000 \r\n\r\n", event.FailProtocol, 0},
 		{"no number", "", "HTTP/1.0 2x0 OK\r\n\r\n", event.FailProtocol, 0},
 		{"another protocol", "", "SSH-2.0-OpenSSH_9.2p1\r\n\r\n", event.FailProtocol, 0},
 		{"length that is none", "", "HTTP/1.0 200 OK\r\nContent-Length: -5\r\n\r\nhello", event.ReasonNone, 200},
@@ -113,25 +116,67 @@ func TestKeptOpen(t *testing.T) {
 	wants(t, run(t, k), event.ReasonNone)
 }
 
-// TestPages: all pages in their order, each over its own connection; the first bad one decides.
-func TestPages(t *testing.T) {
-	var h heard
-	to := serve(t, func(c net.Conn) {
-		n := len(h.all())
-		replies(&h, []string{"HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.0 404 No\r\n\r\n"}[n%2])(c)
-	})
-	k := check(t, "HTTP_GET {\n url {\n path /1\n }\n url {\n path /2\n status_code 404\n }\n url {\n path /3\n }\n url {\n path /4\n }\n url {\n path /5\n }\n}", to)
-	o := run(t, k)
-	wants(t, o, event.FailHTTPStatus)
-	var paths []string
-	for _, r := range h.all() {
-		paths = append(paths, strings.Fields(r)[1])
-	}
-	if !reflect.DeepEqual(paths, []string{"/1", "/2", "/3", "/4"}) || o.Detail != "/4: status 404" {
-		t.Errorf("asked for %v; %s", paths, o.Detail)
-	}
-	if want := "http://" + to.String() + "/1 and 4 more"; k.Detail != want {
-		t.Errorf("it is called %q, want %q", k.Detail, want)
+// TestTurns: one page in each attempt, in turn; one that failed until it is good; then all from the first on.
+func TestTurns(t *testing.T) {
+	for _, fast := range []bool{false, true} {
+		var h heard
+		var bad sync.Map
+		to := serve(t, func(c net.Conn) {
+			r := bufio.NewReader(c)
+			line, _ := r.ReadString('\n')
+			path := strings.Fields(line)[1]
+			h.add(path)
+			status := "200 OK"
+			if _, ok := bad.Load(path); ok {
+				status = "500 Oh"
+			}
+			_, _ = io.WriteString(c, "HTTP/1.0 "+status+"\r\n\r\n")
+			_ = c.(*net.TCPConn).CloseWrite()
+			silent(c)
+		})
+		text := map[bool]string{true: "fast_recovery\n "}[fast]
+		k := check(t, "HTTP_GET {\n "+text+"url {\n path /0\n }\n url {\n path /1\n }\n url {\n path /2\n }\n}", to)
+		if want := map[bool]uint32{false: 4, true: 2}[fast]; k.Rise != want {
+			t.Errorf("it rises after %d, want %d", k.Rise, want)
+		}
+		if want := "http://" + to.String() + "/0 and 2 more"; k.Detail != want {
+			t.Errorf("it is called %q, want %q", k.Detail, want)
+		}
+		expect := func(paths string, reason event.Reason) {
+			t.Helper()
+			before := len(h.all())
+			wants(t, run(t, k), reason)
+			if got := strings.Join(h.all()[before:], " "); got != paths {
+				t.Errorf("asked for %s, want %s", got, paths)
+			}
+		}
+		if fast {
+			expect("/0 /1 /2", event.ReasonNone)
+		}
+		expect("/0", event.ReasonNone)
+		expect("/1", event.ReasonNone)
+		bad.Store("/2", true)
+		expect("/2", event.FailHTTPStatus)
+		expect("/2", event.FailHTTPStatus)
+		bad.Delete("/2")
+		bad.Store("/1", true)
+		expect("/2", event.ReasonNone)
+		if fast {
+			expect("/0 /1", event.FailHTTPStatus)
+		} else {
+			expect("/0", event.ReasonNone)
+			expect("/1", event.FailHTTPStatus)
+		}
+		bad.Delete("/1")
+		expect("/1", event.ReasonNone)
+		if fast {
+			expect("/0 /1 /2", event.ReasonNone)
+			expect("/0", event.ReasonNone)
+			continue
+		}
+		for _, path := range []string{"/0", "/1", "/2", "/0"} {
+			expect(path, event.ReasonNone)
+		}
 	}
 }
 

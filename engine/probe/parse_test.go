@@ -61,7 +61,7 @@ func TestProblems(t *testing.T) {
 		{"UDP_CHECK {\n payload\n}", ruleMissingValue, "t:2:2"},
 		{"UDP_CHECK {\n payload 12 zz\n}", ruleBadWord, "t:2:13"},
 		{"UDP_CHECK {\n payload 1x\n}", ruleBadWord, "t:2:10"},
-		{"UDP_CHECK {\n min_reply_length 256\n}", ruleIncompatible, "t:1:1"},
+		{"UDP_CHECK {\n min_reply_length 256\n max_reply_length 255\n}", ruleIncompatible, "t:1:1"},
 		{"UDP_CHECK {\n max_reply_length 65536\n}", ruleOutOfRange, "t:2:19"},
 	} {
 		k, found := parse(t, c.text, Defaults{Server: someServer, Timeout: time.Second, Test: true})

@@ -6,7 +6,6 @@ package probe
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -15,7 +14,8 @@ import (
 	"github.com/vigild/vigild/engine/health"
 )
 
-// smtpCheck greets a mail server: 220, HELO, 250, QUIT. What is answered to QUIT does not matter (compat).
+// smtpCheck greets a mail server: 220, HELO, 250, QUIT. What is answered to QUIT does not matter, but that something
+// is (compat). compat: keepalived 2.2.7 takes no reply of several lines; RFC 5321 allows them, and so do we.
 //
 // A block has either its own connection keywords or, in the old style, some host blocks with one checker in each; those
 // are given to Parse one by one.
@@ -131,12 +131,9 @@ func (m *mail) reply(want string, phase event.Phase) bool {
 	return true
 }
 
-// bye reads what is said to QUIT. A server that only hangs up has been polite enough.
+// bye reads what is said to QUIT, whatever it is. compat: one who hangs up without a word has failed.
 func (m *mail) bye() bool {
 	_, _, err := m.answer()
 	m.done(event.PhaseTransfer)
-	if err == nil || errors.Is(err, io.EOF) || ioReason(err) == event.FailConnectionClosed {
-		return true
-	}
-	return m.failed(event.PhaseTransfer, err)
+	return err == nil || m.failed(event.PhaseTransfer, err)
 }

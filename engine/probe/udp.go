@@ -13,13 +13,14 @@ import (
 	"github.com/vigild/vigild/engine/health"
 )
 
-// udpCheck sends a datagram. compat: silence is good, only an ICMP error is bad, unless a reply is required.
+// udpCheck sends a datagram. compat: silence is good, only an ICMP error is bad, unless a reply is required. compat:
+// without max_reply_length a reply may be of any length.
 var udpCheck = Kind{
 	Checker: event.CheckerUDP,
 	Reasons: append([]event.Reason{event.FailBody}, readReasons...),
 	parse: func(p *parser, c *Check) {
 		p.connection(c)
-		x := datagram{limits: limits{c.Timeout}, payload: filler(udpFiller), most: 255}
+		x := datagram{limits: limits{c.Timeout}, payload: filler(udpFiller), most: 65535}
 		for _, n := range p.node.Children {
 			switch n.Keyword {
 			case "payload":
