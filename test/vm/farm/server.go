@@ -46,13 +46,13 @@ type Server struct {
 	*lab.Router
 	farm *Farm
 
-	mu      sync.Mutex
-	manner  Manner
-	ports   []*port
-	conns   map[net.Conn]struct{}
-	served  int
-	deaf    bool
-	closing bool
+	mu     sync.Mutex
+	manner Manner
+	ports  []*port
+	conns  map[net.Conn]struct{}
+	served int
+	deaf   bool
+	gone   chan struct{} // closed at the end of the test
 }
 
 // port is one thing that a server listens for.
@@ -67,7 +67,7 @@ type port struct {
 
 func (f *Farm) server(i int) *Server {
 	f.t.Helper()
-	s := &Server{Router: f.RouterNumber(fmt.Sprintf("server%d", i), i+11, f.Outside, f.Inside), farm: f, conns: map[net.Conn]struct{}{}}
+	s := &Server{Router: f.RouterNumber(fmt.Sprintf("server%d", i), i+11, f.Outside, f.Inside), farm: f, conns: map[net.Conn]struct{}{}, gone: make(chan struct{})}
 	s.IP(
 		// What the inside address says goes back through the director.
 		"route add 10.1.0.0/16 dev eth1 table 100",
@@ -144,7 +144,7 @@ func (s *Server) Served() int {
 // close ends everything that listens.
 func (s *Server) close() {
 	s.mu.Lock()
-	s.closing = true
+	close(s.gone)
 	ports := s.ports
 	for c := range s.conns {
 		_ = c.Close()
@@ -199,8 +199,10 @@ func (s *Server) open(p *port) {
 func (s *Server) accept(c net.Conn, p *port) {
 	s.mu.Lock()
 	m := s.manner
-	if s.closing {
+	select {
+	case <-s.gone:
 		m = Closes
+	default:
 	}
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
@@ -220,7 +222,7 @@ func (s *Server) accept(c net.Conn, p *port) {
 		hold(c)
 		return
 	case Late:
-		<-time.After(late)
+		s.dawdle()
 	case Fine, Wrong, Other, Garbage, Endless:
 	}
 	if p.tls != nil && m != Garbage {
@@ -239,6 +241,16 @@ func (s *Server) count() {
 	s.mu.Lock()
 	s.served++
 	s.mu.Unlock()
+}
+
+// dawdle is what makes a server Late; it ends with the test.
+func (s *Server) dawdle() {
+	t := time.NewTimer(late)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.gone:
+	}
 }
 
 // hold reads until the other end has enough.
@@ -272,7 +284,7 @@ func (s *Server) datagrams(p *port, addr string) {
 			m := s.manner
 			s.mu.Unlock()
 			if m == Late {
-				<-time.After(late)
+				s.dawdle()
 			}
 			if reply := p.answer(b[:n], m); reply != nil {
 				_, _ = c.WriteTo(reply, from)

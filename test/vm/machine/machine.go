@@ -72,7 +72,9 @@ func boot() (status int, err error) {
 	if mb := os.Getenv(memory); mb != "" {
 		argv = append(argv, "-m", mb)
 	}
-	argv = append(argv, "--", self)
+	// One emulated processor does not take as much at once as package lab is used
+	// to; a -parallel of the caller comes later and counts.
+	argv = append(argv, "--", self, "-test.parallel=4")
 	for _, a := range os.Args[1:] {
 		// Without its log, go test does not keep the result, which is right: it
 		// depends on a kernel that it knows nothing of.
