@@ -42,11 +42,9 @@ type Collector struct {
 
 	mu        sync.Mutex
 	refreshed time.Time
-	// page is the last gathering, of the picture shown and at the time gathered.
-	page     []*dto.MetricFamily
-	pageErr  error
-	shown    *ledger.View
-	gathered time.Time
+	// page is the last gathering, free the memory of one that nobody reads.
+	page *gathering
+	free *sheet
 }
 
 // part is one collector with its name.
@@ -92,24 +90,77 @@ func New(opts Options, src Source) (*Collector, error) {
 // the order of their names. Whoever asks within refreshEvery of another, while
 // nothing happened, gets the same page: it must not be changed.
 func (c *Collector) Gather() ([]*dto.MetricFamily, error) {
+	p := c.gather()
+	return slices.Clone(p.families), p.err // never put down
+}
+
+// pages is the Gatherer of those who say when they are done with a page.
+type pages struct{ c *Collector }
+
+// Gather implements prometheus.TransactionalGatherer.
+func (g pages) Gather() ([]*dto.MetricFamily, func(), error) {
+	p := g.c.gather()
+	return slices.Clone(p.families), func() { g.c.done(p) }, p.err
+}
+
+// gathering is one page and how many are reading it.
+type gathering struct {
+	families []*dto.MetricFamily
+	err      error
+	sheet    *sheet
+	readers  int
+	// shown is the picture that it is of, at the time when it was made.
+	shown *ledger.View
+	at    time.Time
+}
+
+// gather returns a page for one more reader.
+func (c *Collector) gather() *gathering {
 	v := c.view()
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if age := now.Sub(c.gathered); c.page != nil && v == c.shown && age >= 0 && age < refreshEvery {
-		return slices.Clone(c.page), c.pageErr
+	if p := c.page; p != nil {
+		if age := now.Sub(p.at); v == p.shown && age >= 0 && age < refreshEvery {
+			p.readers++
+			return p
+		}
 	}
-	page, err := c.fill(v)
+	p := &gathering{sheet: c.blank(), shown: v, at: now, readers: 1}
+	families, err := c.fill(p.sheet, v)
 	others, otherErr := c.reg.Gather()
-	page = append(page, others...)
-	slices.SortFunc(page, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
-	c.page, c.pageErr, c.shown, c.gathered = page, errors.Join(err, otherErr), v, now
-	return slices.Clone(c.page), c.pageErr
+	p.families, p.err = append(families, others...), errors.Join(err, otherErr)
+	slices.SortFunc(p.families, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
+	was := c.page
+	c.page = p
+	if was != nil && was.readers == 0 {
+		c.free = was.sheet
+	}
+	return p
+}
+
+// done puts a page down. The memory of one that nobody reads, and nobody will,
+// serves the next.
+func (c *Collector) done(p *gathering) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p.readers--; p.readers == 0 && p != c.page {
+		c.free = p.sheet
+	}
+}
+
+// blank returns an empty sheet.
+func (c *Collector) blank() *sheet {
+	s := c.free
+	if c.free = nil; s == nil {
+		return &sheet{descs: c.descs, families: map[string]*dto.MetricFamily{}, stamps: c.stamps}
+	}
+	s.empty()
+	return s
 }
 
 // fill makes the families of the catalogue from a picture.
-func (c *Collector) fill(v *ledger.View) ([]*dto.MetricFamily, error) {
-	s := &sheet{descs: c.descs, families: map[string]*dto.MetricFamily{}, stamps: c.stamps}
+func (c *Collector) fill(s *sheet, v *ledger.View) ([]*dto.MetricFamily, error) {
 	self := &emitter{sheet: s}
 	var errs []error
 	for _, p := range c.parts {

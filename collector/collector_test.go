@@ -295,7 +295,7 @@ func TestPageIsSharedWhileNothingHappens(t *testing.T) {
 		if _, err := c.Gather(); err != nil {
 			t.Fatal(err)
 		}
-		return c.shown == src.view && c.gathered.Equal(now.now())
+		return c.page.shown == src.view && c.page.at.Equal(now.now())
 	}
 	if !made() {
 		t.Error("the first page is not of now")

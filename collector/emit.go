@@ -47,13 +47,18 @@ type sheet struct {
 	families map[string]*dto.MetricFamily
 	stamps   *stamps
 	arena    arena
+	// sets are the labels of real servers and their checks, which many metrics
+	// share.
+	sets map[setKey][]*dto.LabelPair
 }
 
 // list returns the families in the order of their names.
 func (s *sheet) list() []*dto.MetricFamily {
 	out := make([]*dto.MetricFamily, 0, len(s.families))
 	for _, f := range s.families {
-		out = append(out, f)
+		if len(f.Metric) > 0 {
+			out = append(out, f)
+		}
 	}
 	return out
 }
@@ -93,18 +98,23 @@ func (m *emitter) metric(name string, histogram bool, labels []string) (*dto.Met
 		m.fail(name, errLabels)
 		return nil, nil
 	}
-	f := m.families[name]
+	return m.place(d, m.pairs(d, labels)), d
+}
+
+// place adds an empty metric with these labels.
+func (m *emitter) place(d *desc, labels []*dto.LabelPair) *dto.Metric {
+	f := m.families[d.Name]
 	if f == nil {
 		f = &dto.MetricFamily{Name: &d.Name, Help: &d.Help, Type: &d.kind}
 		if d.Unit != "" {
 			f.Unit = &d.Unit
 		}
-		m.families[name] = f
+		m.families[d.Name] = f
 	}
-	out := &take(&m.arena.metrics, 1)[0]
-	out.Label = m.pairs(d, labels)
+	out := &m.arena.metrics.take(1)[0]
+	out.Label, out.Gauge, out.Counter, out.Histogram = labels, nil, nil, nil
 	f.Metric = append(f.Metric, out)
-	return out, d
+	return out
 }
 
 // pairs makes the labels of a metric. A name from a configuration file may
@@ -113,9 +123,7 @@ func (m *emitter) pairs(d *desc, labels []string) []*dto.LabelPair {
 	if len(labels) == 0 {
 		return nil
 	}
-	values := take(&m.arena.strings, len(labels))
-	pairs := take(&m.arena.pairs, len(labels))
-	out := take(&m.arena.pointers, len(labels))
+	values, pairs, out := m.arena.strings.take(len(labels)), m.arena.pairs.take(len(labels)), m.arena.pointers.take(len(labels))
 	for i, at := range d.order {
 		values[i] = strings.ToValidUTF8(labels[at], "\uFFFD")
 		pairs[i].Name, pairs[i].Value = &d.Labels[at], &values[i]
@@ -134,16 +142,22 @@ func (m *emitter) add(name string, value float64, labels []string) *dto.Metric {
 	if metric == nil {
 		return nil
 	}
-	v := &take(&m.arena.floats, 1)[0]
+	m.set(metric, d, value)
+	return metric
+}
+
+// set gives a gauge or counter its value.
+func (m *emitter) set(metric *dto.Metric, d *desc, value float64) {
+	v := &m.arena.floats.take(1)[0]
 	*v = value
 	if d.Type == Counter {
-		metric.Counter = &take(&m.arena.counters, 1)[0]
-		metric.Counter.Value, metric.Counter.CreatedTimestamp = v, m.stamps.counter.CreatedTimestamp
-	} else {
-		metric.Gauge = &take(&m.arena.gauges, 1)[0]
-		metric.Gauge.Value = v
+		c := &m.arena.counters.take(1)[0]
+		c.Value, c.CreatedTimestamp, c.Exemplar = v, m.stamps.counter.CreatedTimestamp, nil
+		metric.Counter = c
+		return
 	}
-	return metric
+	metric.Gauge = &m.arena.gauges.take(1)[0]
+	metric.Gauge.Value = v
 }
 
 // truth emits 1 or 0.
@@ -177,27 +191,4 @@ func (m *emitter) marked(name string, value uint64, mark ledger.Mark, labels ...
 		return
 	}
 	metric.Counter.Exemplar = e
-}
-
-// arena hands out the small values of a page from large pieces of memory.
-type arena struct {
-	metrics  []dto.Metric
-	pairs    []dto.LabelPair
-	pointers []*dto.LabelPair
-	counters []dto.Counter
-	gauges   []dto.Gauge
-	buckets  []dto.Bucket
-	floats   []float64
-	numbers  []uint64
-	strings  []string
-}
-
-// take cuts n values off a piece of memory.
-func take[T any](piece *[]T, n int) []T {
-	if len(*piece) < n {
-		*piece = make([]T, max(n, 512))
-	}
-	out := (*piece)[:n:n]
-	*piece = (*piece)[n:]
-	return out
 }

@@ -44,15 +44,15 @@ func (m *emitter) histogram(name string, h hist, labels ...string) {
 		return
 	}
 	out := &dto.Histogram{SampleSum: &h.sum, CreatedTimestamp: m.stamps.counter.CreatedTimestamp}
-	buckets := take(&m.arena.buckets, len(h.bounds))
-	counts := take(&m.arena.numbers, len(h.counts))
+	buckets := m.arena.buckets.take(len(h.bounds))
+	counts := m.arena.numbers.take(len(h.counts))
 	out.Bucket = make([]*dto.Bucket, len(h.bounds), len(h.bounds)+1)
 	var count uint64
 	for i, n := range h.counts {
 		count += n
 		counts[i] = count
 		if i < len(h.bounds) {
-			buckets[i].UpperBound, buckets[i].CumulativeCount = &h.bounds[i], &counts[i]
+			buckets[i].UpperBound, buckets[i].CumulativeCount, buckets[i].Exemplar = &h.bounds[i], &counts[i], nil
 			out.Bucket[i] = &buckets[i]
 		}
 	}

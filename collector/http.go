@@ -38,7 +38,7 @@ type WebOptions struct {
 // and / with links to them.
 func (c *Collector) Handler(opts WebOptions) (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(c, promhttp.HandlerOpts{
+	mux.Handle("GET /metrics", promhttp.HandlerForTransactional(pages{c}, promhttp.HandlerOpts{
 		ErrorLog:      errorLog{opts.Logger},
 		ErrorHandling: promhttp.ContinueOnError,
 		Registry:      c.reg,

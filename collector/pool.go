@@ -112,10 +112,10 @@ func (c *Collector) server(m *emitter, v *ledger.View, r *ledger.Server) {
 		return // it is not checked; its virtual server tells whether it stands in
 	}
 	s, t := r.Row.Subject, &r.Tally
-	m.truth("vigil_real_server_up", r.State == event.Up, s.Name, s.Sub)
-	m.number("vigil_real_server_weight", float64(t.Weight), s.Name, s.Sub)
-	m.stamp("vigil_real_server_changed_timestamp_seconds", r.SinceWall, s.Name, s.Sub)
-	m.number("vigil_real_server_changes_total", float64(t.Changes), s.Name, s.Sub)
+	m.labelled("vigil_real_server_up", one(r.State == event.Up), s, "")
+	m.labelled("vigil_real_server_weight", float64(t.Weight), s, "")
+	m.labelled("vigil_real_server_changed_timestamp_seconds", float64(r.SinceWall)/1e9, s, "")
+	m.labelled("vigil_real_server_changes_total", float64(t.Changes), s, "")
 	for i := range r.Checks {
 		c.check(m, v, s, checkLabel(r, i), &r.Checks[i])
 	}
@@ -138,21 +138,21 @@ func checkLabel(r *ledger.Server, i int) string {
 
 func (c *Collector) check(m *emitter, v *ledger.View, s event.Subject, name string, t *event.CheckTally) {
 	if t.Run {
-		m.truth("vigil_check_up", t.Up, s.Name, s.Sub, name)
+		m.labelled("vigil_check_up", one(t.Up), s, name)
 	}
-	m.number("vigil_check_consecutive_failures", float64(t.Failing), s.Name, s.Sub, name)
-	m.number("vigil_check_attempts_total", float64(t.Attempts), s.Name, s.Sub, name)
-	m.number("vigil_check_failures_total", float64(t.Failures), s.Name, s.Sub, name)
+	m.labelled("vigil_check_consecutive_failures", float64(t.Failing), s, name)
+	m.labelled("vigil_check_attempts_total", float64(t.Attempts), s, name)
+	m.labelled("vigil_check_failures_total", float64(t.Failures), s, name)
 	if c.opts.Tier != TierFull {
 		return
 	}
-	m.number("vigil_check_retries_total", float64(t.Retries), s.Name, s.Sub, name)
-	m.seconds("vigil_check_last_duration_seconds", t.LastTook, s.Name, s.Sub, name)
+	m.labelled("vigil_check_retries_total", float64(t.Retries), s, name)
+	m.labelled("vigil_check_last_duration_seconds", t.LastTook.Seconds(), s, name)
 	if t.LastRun != 0 {
-		m.stamp("vigil_check_last_run_timestamp_seconds", v.Wall-int64(v.At.Sub(t.LastRun)), s.Name, s.Sub, name)
+		m.labelled("vigil_check_last_run_timestamp_seconds", float64(v.Wall-int64(v.At.Sub(t.LastRun)))/1e9, s, name)
 	}
 	if t.Expiry != 0 {
-		m.number("vigil_check_certificate_expiry_timestamp_seconds", float64(t.Expiry), s.Name, s.Sub, name)
+		m.labelled("vigil_check_certificate_expiry_timestamp_seconds", float64(t.Expiry), s, name)
 	}
 }
 
@@ -194,15 +194,23 @@ func (c *Collector) destination(m *emitter, r *ledger.Server) {
 		return
 	}
 	s, t, k := r.Row.Subject, &r.Tally, &r.Tally.Stats
-	m.number("vigil_ipvs_real_server_connections_total", float64(k.Conns), s.Name, s.Sub)
-	m.number("vigil_ipvs_real_server_active_connections", float64(t.Active), s.Name, s.Sub)
-	m.number("vigil_ipvs_real_server_inactive_connections", float64(t.Inactive), s.Name, s.Sub)
+	m.labelled("vigil_ipvs_real_server_connections_total", float64(k.Conns), s, "")
+	m.labelled("vigil_ipvs_real_server_active_connections", float64(t.Active), s, "")
+	m.labelled("vigil_ipvs_real_server_inactive_connections", float64(t.Inactive), s, "")
 	if c.opts.Tier != TierFull {
 		return
 	}
-	m.number("vigil_ipvs_real_server_persistent_connections", float64(t.Persistent), s.Name, s.Sub)
-	m.number("vigil_ipvs_real_server_incoming_packets_total", float64(k.InPackets), s.Name, s.Sub)
-	m.number("vigil_ipvs_real_server_outgoing_packets_total", float64(k.OutPackets), s.Name, s.Sub)
-	m.number("vigil_ipvs_real_server_incoming_bytes_total", float64(k.InBytes), s.Name, s.Sub)
-	m.number("vigil_ipvs_real_server_outgoing_bytes_total", float64(k.OutBytes), s.Name, s.Sub)
+	m.labelled("vigil_ipvs_real_server_persistent_connections", float64(t.Persistent), s, "")
+	m.labelled("vigil_ipvs_real_server_incoming_packets_total", float64(k.InPackets), s, "")
+	m.labelled("vigil_ipvs_real_server_outgoing_packets_total", float64(k.OutPackets), s, "")
+	m.labelled("vigil_ipvs_real_server_incoming_bytes_total", float64(k.InBytes), s, "")
+	m.labelled("vigil_ipvs_real_server_outgoing_bytes_total", float64(k.OutBytes), s, "")
+}
+
+// one is 1 for true.
+func one(v bool) float64 {
+	if v {
+		return 1
+	}
+	return 0
 }

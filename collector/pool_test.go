@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/vigild/vigild/engine/event"
@@ -68,6 +69,64 @@ func TestNoServersNoSeries(t *testing.T) {
 	}
 }
 
+// TestPageIsReusedWhenNobodyReadsIt: the memory of a page serves another one
+// only after all of its readers have put it down.
+func TestPageIsReusedWhenNobodyReadsIt(t *testing.T) {
+	var now clock
+	src := &fixed{view: picture().View()}
+	c := collector(t, full(&now), src)
+	text := func(families []*dto.MetricFamily) string {
+		var vigil []*dto.MetricFamily
+		for _, f := range families {
+			if strings.HasPrefix(f.GetName(), "vigil_") {
+				vigil = append(vigil, f)
+			}
+		}
+		return page(t, vigil, expfmt.NewFormat(expfmt.TypeTextPlain))
+	}
+	read := func() ([]*dto.MetricFamily, func()) {
+		now.move(time.Second)
+		families, done, err := pages{c}.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return families, done
+	}
+	first, firstDone := read()
+	want := text(first)
+	kept, err := c.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sheets := map[*sheet]bool{c.page.sheet: true}
+	src.view = ledger.New().View()
+	for range 5 {
+		empty, done := read()
+		if sheets[c.page.sheet] && len(sheets) == 1 {
+			t.Error("a page that is being read was overwritten")
+		}
+		sheets[c.page.sheet] = true
+		if strings.Contains(text(empty), "vigil_real_server_up") {
+			t.Error("what was on another page shows through")
+		}
+		done()
+	}
+	if len(sheets) > 3 {
+		t.Errorf("six pages took %d sheets", len(sheets))
+	}
+	if got := text(first); got != want {
+		t.Error("a page that is being read has changed")
+	}
+	firstDone()
+	for range 3 {
+		_, done := read()
+		done()
+	}
+	if got := text(kept); got != want {
+		t.Error("a page that was never put down has changed")
+	}
+}
+
 // BenchmarkScrapeServers is one scrape of 10,000 real servers in tier basic as
 // text. What is asked: at most 0.1 s of CPU and 20 MB allocated.
 func BenchmarkScrapeServers(b *testing.B) {
@@ -83,7 +142,7 @@ func BenchmarkScrapeServers(b *testing.B) {
 		c.At += event.Instant(time.Second)
 		l.Counters(1, c)
 		src.view = l.View()
-		families, err := all.Gather()
+		families, done, err := pages{all}.Gather()
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -93,6 +152,7 @@ func BenchmarkScrapeServers(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+		done()
 	}
 }
 
