@@ -262,9 +262,9 @@ func TestPulseGathersOnlyWhatComesThick(t *testing.T) {
 	want("many, without bells", false, raw.Deaf, waitLeast)
 	p.heard(now.Add(thickTime+1), 1, now.Add(thickTime+1))
 	want("one after many", false, raw.Deaf, waitLeast)
-	p.heard(now.Add(thickTime+2), bunchLeast, now.Add(thickTime+2-waitLeast/4))
+	p.heard(now.Add(thickTime+2), bunchLeast, now.Add(thickTime+2-waitLeast/2))
 	want("the last of a bunch", false, raw.All, 0)
-	p.heard(now.Add(thickTime+3), bunchLeast-1, now.Add(thickTime+3-waitLeast/4))
+	p.heard(now.Add(thickTime+3), bunchLeast-1, now.Add(thickTime+3-waitLeast/2))
 	want("too few to be the last of a bunch", false, raw.Deaf, waitLeast)
 	p.heard(now.Add(10*thickTime), 1, now.Add(10*thickTime))
 	want("long after", false, raw.All, 0)
@@ -274,7 +274,7 @@ func TestPulseGathersOnlyWhatComesThick(t *testing.T) {
 // adverts has to wait long; and a bell that rang is let be for a moment.
 func TestPulseWithBells(t *testing.T) {
 	for rate, want := range map[int]time.Duration{
-		60: waitMost, 255: waitMost, 512: bunchMost * thickTime / 512, 1600: waitLeast, 25_500: waitLeast,
+		60: waitMost, 512: waitMost, 1024: bunchMost * thickTime / 1024, 3200: waitLeast, 25_500: waitLeast,
 	} {
 		var p pulse
 		p.heard(1e9, rate, 1e9)
@@ -291,15 +291,15 @@ func TestPulseWithBells(t *testing.T) {
 			t.Errorf("%d in %v: forgets the bells: %v", rate, thickTime, to)
 		}
 	}
-	// A bunch is over when the last quarter of the wait that was brought nothing.
+	// A bunch is over when the last half of the wait that was brought nothing.
 	var p pulse
 	p.heard(1e9, 100, 1e9)
 	p.rest(true)
-	p.heard(2e9, 100, event.Instant(2e9).Add(-waitMost/4+1))
+	p.heard(2e9, 100, event.Instant(2e9).Add(-waitMost/2+1))
 	if to, _ := p.rest(true); to != raw.Urgent {
 		t.Error("a bunch is over too soon")
 	}
-	p.heard(2e9, 100, event.Instant(2e9).Add(-waitMost/4))
+	p.heard(2e9, 100, event.Instant(2e9).Add(-waitMost/2))
 	if to, _ := p.rest(true); to != raw.All {
 		t.Error("a bunch is not over")
 	}

@@ -73,10 +73,10 @@ const (
 	waitLeast = 4 * time.Millisecond
 	waitMost  = 25 * time.Millisecond
 	// bunchMost is how many packets are worth waiting for: together they cost a
-	// tenth of a millisecond, which may delay an advert of ours.
-	bunchMost = 64
-	// bunchLeast is how many make a bunch, that is over when the last quarter of
-	// the wait brought nothing.
+	// quarter of a millisecond, which may delay an advert of ours.
+	bunchMost = 128
+	// bunchLeast is how many make a bunch, that is over when the last half of the
+	// wait brought nothing.
 	bunchLeast = 8
 )
 
@@ -129,7 +129,7 @@ func (p *pulse) heard(now event.Instant, n int, newest event.Instant) {
 	if n == 0 {
 		return
 	}
-	p.fresh = n < bunchLeast || now.Sub(newest) < max(p.wait, waitLeast)/4
+	p.fresh = n < bunchLeast || now.Sub(newest) < max(p.wait, waitLeast)/2
 	switch past := now.Sub(p.since); {
 	case past > 2*thickTime:
 		p.since, p.count, p.last = now, n, 0
