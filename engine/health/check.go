@@ -234,6 +234,7 @@ func (p *Pool) fail(id CheckID, o *Outcome) time.Duration {
 		c.last, c.told = p.limited(id, o, event.KeptRepeat, o.Reason, c.failing, c.since), p.now
 	}
 	if !more {
+		p.sayDown(c.server, id, c.last, o.Reason)
 		return c.set.Delay
 	}
 	c.retry++

@@ -185,7 +185,7 @@ func (p *Pool) carrySorry(s *service) {
 	if v != nil && (set == nil || v.set.Addr != set.Addr) {
 		p.dismiss(v)
 		s.forget()
-		s.sorry, s.sorryKept, v = nil, false, nil
+		s.sorry, v = nil, nil
 	}
 	if set == nil {
 		return
@@ -196,7 +196,6 @@ func (p *Pool) carrySorry(s *service) {
 	}
 	v.set = &ServerSettings{Addr: set.Addr, Weight: 1, Method: set.Method}
 	v.weight, v.slot = 1, len(s.servers)
-	s.sorryKept = s.sorryKept && set.Inhibit
 	p.enlist(v)
 }
 

@@ -48,6 +48,7 @@
 //	check  UP       fail    much is told already  counted                                   vigild rate-limit
 //	check  DOWN     pass    -                     UP                                        compat fail-and-recover
 //	check  DOWN     fail    -                     again after delay_loop                    compat down-no-retries
+//	check  DOWN     fail    the first with alpha  its server is told to be DOWN             compat alpha
 //	check  DOWN     fail    of another kind       told                                      vigild other-failure
 //	check  any      value   -                     UP or DOWN, and a weight                  compat file
 //	check  any      session -                     UP or DOWN                                compat bfd
@@ -80,7 +81,7 @@
 //	server any      reload  another method        another destination                       vigild reload-properties
 //	server any      stop    -                     nothing                                   compat stop
 //	server UP       stop    omega                 DOWN                                      compat omega
-//	vs     -        start   quorum met            UP, silently                              compat fail-and-recover
+//	vs     -        start   quorum + hysteresis   UP, told                                  compat fail-and-recover
 //	vs     -        start   not met               DOWN, silently                            compat alpha
 //	vs     -        start   not met, with sorry  DOWN, told, the sorry server stands in    compat alpha-sorry
 //	vs     -        start   unreachable quorum    reduced                                   compat quorum-reduced
@@ -88,11 +89,12 @@
 //	vs     -        start   NAT, DR, TUN          ports of the servers, or its own          compat methods
 //	vs     -        start   firewall mark         no ports                                  compat fwmark
 //	vs     -        resume  -                     as it was, silently                       vigild resume
+//	vs     -        resume  in its hysteresis     as it was                                 vigild resume-hysteresis
 //	vs     -        start   the twin of resume    assumed well                              compat restart
 //	vs     UP       down    enough is left        stays                                     compat hysteresis
 //	vs     UP       down    less than the quorum  DOWN, the sorry server stands in          compat quorum
 //	vs     UP       down    no sorry server       DOWN, who is up stays                     compat quorum-no-sorry
-//	vs     UP       down    all weigh nothing     stays while one is up                     compat quorum-zero-weights
+//	vs     -        start   all weigh nothing     DOWN                                      compat quorum-zero-weights
 //	vs     UP       weight  less than the quorum  DOWN                                      compat weight-quorum
 //	vs     DOWN     up      not enough            stays                                     compat hysteresis
 //	vs     DOWN     up      quorum + hysteresis   UP, the sorry server goes                 compat hysteresis

@@ -35,7 +35,7 @@ type Configure struct {
 	Resume []Resume
 }
 
-// Resume is the last known state of one server.
+// Resume is the last known state of one server, or of one virtual server.
 type Resume struct {
 	// Server is its subject.
 	Server event.Subject

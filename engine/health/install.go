@@ -20,6 +20,9 @@ func (p *Pool) resume(list []Resume) {
 		at[v.subject] = v
 	}
 	for i := range list {
+		if s := p.byName[list[i].Server.Name]; s != nil && list[i].Server.Kind == event.SubjectVirtualServer {
+			s.met = list[i].State == event.Up
+		}
 		if v := at[list[i].Server]; v != nil && !v.sorry {
 			p.resumeServer(v, &list[i])
 		}
@@ -86,23 +89,26 @@ func (p *Pool) install(s *service, first, resumed bool) {
 	}
 }
 
-// begun puts a new virtual server into its first state. That is no news, but for
-// a quorum that is not met from the start while there is a sorry server (compat).
+// begun puts a new virtual server into its first state: DOWN, until the quorum
+// is gained. That is news, but for one that is not met and has no sorry server
+// (compat), and after a restart.
 func (p *Pool) begun(s *service, resumed bool) {
-	s.met = s.alive >= s.quorum && (s.alive > 0 || s.reached())
+	s.met = s.reached()
 	s.reason, s.since = event.Initial, p.now
 	s.arithmetic(&s.evidence, s.alive, s.alive)
-	if s.met {
+	for _, v := range s.servers {
+		v.unsaid = !v.up && !resumed
+	}
+	if resumed {
+		if s.sorry != nil {
+			s.sorry.up = !s.met
+		}
 		return
 	}
 	e := s.quorumEvent(nil)
-	e.Cause, e.Snapshot = p.config, s.sorry == nil || resumed
+	e.Cause, e.Snapshot = p.config, !s.met && s.sorry == nil
 	s.last = p.emit(e)
-	if !resumed {
-		p.standIn(s, true, s.last)
-	} else if s.sorry != nil {
-		s.sorry.up, s.sorryKept = true, s.set.Sorry.Inhibit
-	}
+	p.standIn(s, !s.met, s.last)
 }
 
 // amend brings a virtual server that was there before into the state that the

@@ -126,7 +126,7 @@ func (e *entry) want(v *server) (d Destination, ok bool) {
 		return Destination{}, false
 	}
 	serves := v.up && (v.sorry || !s.sorryOn())
-	if !serves && !v.set.InhibitOnFailure && !(v.sorry && s.sorryKept) {
+	if !serves && !v.set.InhibitOnFailure && !(v.sorry && s.set.Sorry.Inhibit) {
 		return Destination{}, false
 	}
 	d = Destination{Addr: e.addr(v), Method: v.set.Method, Upper: v.set.Upper, Lower: v.set.Lower}
@@ -137,13 +137,11 @@ func (e *entry) want(v *server) (d Destination, ok bool) {
 }
 
 // addr is the address of a server as the kernel has it: only NAT has a port of
-// the server's own, and behind a firewall mark there is none (compat).
+// the server's own, the others have that of the service, which is 0 behind a
+// firewall mark (compat).
 func (e *entry) addr(v *server) netip.AddrPort {
 	port := v.set.Addr.Port()
-	switch {
-	case e.kernel.HasMark:
-		port = 0
-	case v.set.Method.Forward != event.ForwardNAT || port == 0:
+	if v.set.Method.Forward != event.ForwardNAT || port == 0 {
 		port = e.kernel.Port
 	}
 	return netip.AddrPortFrom(v.set.Addr.Addr(), port)

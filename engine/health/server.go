@@ -24,6 +24,8 @@ type server struct {
 	// is UP in spite of them, because of the brake.
 	up, held bool
 	failed   int
+	// unsaid says that it is DOWN from the start, and that this was not yet told.
+	unsaid bool
 	// proven says that it once was seen to be well.
 	proven bool
 	// weight is the one in force while it is UP.
@@ -91,11 +93,27 @@ func (p *Pool) consider(v *server, id CheckID, cause event.Ref, reason event.Rea
 // noCheck stands for no check in become.
 const noCheck = CheckID(math.MaxUint32)
 
+// sayDown tells that a server which began DOWN is so indeed (compat: keepalived
+// runs notify_down with the first failure).
+func (p *Pool) sayDown(v *server, id CheckID, cause event.Ref, reason event.Reason) {
+	if !v.unsaid || v.service.suspended {
+		return
+	}
+	v.unsaid, v.reason, v.since = false, reason, p.now
+	v.evidence, v.detail = &event.CheckEvidence{}, p.checks[id].detail
+	p.checks[id].evidence(v.evidence)
+	v.service.arithmetic(v.evidence, 0, 0)
+	v.last = p.emit(event.Event{
+		Kind: event.ServerState, Subject: v.subject, To: event.Down, Reason: reason, Cause: cause,
+		Detail: v.detail, Evidence: event.Evidence{Check: *v.evidence},
+	})
+}
+
 // become is the only writer of a server's state.
 func (p *Pool) become(v *server, up bool, id CheckID, cause event.Ref, reason event.Reason) {
 	s := v.service
 	from, before, alive := v.state(), v.pooled(), s.alive
-	v.up, v.since = up, p.now
+	v.up, v.since, v.unsaid = up, p.now, false
 	v.changes++
 	if up {
 		s.alive += int64(v.weight)

@@ -40,8 +40,6 @@ type service struct {
 	reason   event.Reason
 	evidence event.CheckEvidence
 	mover    event.Subject // the server that moved it
-	// sorryKept says that the sorry server stays with weight 0.
-	sorryKept bool
 	// suspended says that the checks rest (ha_suspend).
 	suspended bool
 	// hush holds the judgement of the quorum until all has changed that changes.
@@ -113,11 +111,10 @@ func (s *service) limits() {
 
 // reached says whether the quorum is met, given what it was. compat: keepalived
 // asks for quorum plus hysteresis even if all servers together do not weigh that
-// much, and never gains such a quorum again; here all servers together suffice.
-// Of servers that all have weight 0 one that is up suffices.
+// much, and never gains such a quorum; here all servers together suffice.
 func (s *service) reached() bool {
 	if s.alive <= 0 {
-		return s.total == 0 && s.up > 0
+		return false
 	}
 	if s.met {
 		return s.alive >= s.quorum-s.hysteresis
@@ -180,7 +177,6 @@ func (p *Pool) standIn(s *service, on bool, cause event.Ref) {
 	from := v.state()
 	v.up, v.since, v.reason = on, p.now, event.SorryServer
 	v.changes++
-	s.sorryKept = s.set.Sorry.Inhibit
 	e := event.Event{
 		Kind: event.ServerState, Subject: v.subject, From: from, To: v.state(), Reason: event.SorryServer, Cause: cause, Root: cause,
 	}

@@ -43,7 +43,7 @@ func lawful(events []event.Event) error {
 			continue
 		}
 		k := key{e.Epoch, e.Kind, e.Subject}
-		if was, seen := state[k]; seen && !e.Snapshot && e.From != was {
+		if was, seen := state[k]; seen && !e.Snapshot && e.From != was && (e.From != event.StateNone || e.To != was) {
 			return fmt.Errorf("it was %v: %s", was, text(e))
 		} else if seen && e.Snapshot && e.To != was {
 			return fmt.Errorf("event %d restates %v, it was %v", e.Seq, e.To, was)

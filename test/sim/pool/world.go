@@ -299,7 +299,7 @@ func (w *World) states() []health.Resume {
 	}
 	for i := range snap.Events {
 		e := &snap.Events[i]
-		if e.Kind == event.ServerState && !e.Subject.Sorry() {
+		if (e.Kind == event.ServerState || e.Kind == event.ServiceQuorum) && !e.Subject.Sorry() {
 			out = append(out, health.Resume{Server: e.Subject, State: e.To, Weight: int32(e.Evidence.Check.WeightNow), HasWeight: true, Since: e.At})
 		}
 	}
