@@ -111,7 +111,7 @@ func (x *exits) run(ctx context.Context, c notify.Command, limit time.Duration) 
 			return notify.Result{Status: -1, Reason: event.FailPermission, Detail: err.Error()}
 		}
 	}
-	cmd := &proc.Command{Path: c.Argv[0], Args: c.Argv, Env: c.Env, Dir: "/", ParentDeath: syscall.SIGTERM}
+	cmd := &proc.Command{Path: c.Argv[0], Args: c.Argv, Env: c.Env, Dir: "/", ParentDeath: syscall.SIGTERM, Started: c.Started}
 	if int(a.UID) != os.Geteuid() || int(a.GID) != os.Getegid() {
 		cmd.Credential = &proc.Credential{UID: a.UID, GID: a.GID, Groups: a.Groups}
 	}

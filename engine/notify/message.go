@@ -64,7 +64,7 @@ func deed(s event.State) string {
 		return "Stopping"
 	case event.Deleted:
 		return "Deleted"
-	case event.Master, event.Backup, event.Fault, event.Init, event.StateNone, event.Up, event.Down, event.Unknown:
+	case event.Master, event.Backup, event.Fault, event.Init, event.StateNone, event.Up, event.Down, event.Disabled, event.Unknown:
 	}
 	return "Entering " + s.String() + " state"
 }
@@ -101,7 +101,7 @@ func does(s event.State) string {
 		return "stops."
 	case event.Deleted:
 		return "was taken out of the configuration."
-	case event.Init, event.StateNone, event.Up, event.Down, event.Unknown:
+	case event.Init, event.StateNone, event.Up, event.Down, event.Disabled, event.Unknown:
 	}
 	return s.String() + "."
 }

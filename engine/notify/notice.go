@@ -134,7 +134,7 @@ func (b *book) news(key event.Subject, e *event.Event, state event.State) bool {
 	case event.Deleted:
 		delete(b.told, key)
 		delete(b.gone, key)
-	case event.StateNone, event.Init, event.Up, event.Down, event.Unknown:
+	case event.StateNone, event.Init, event.Up, event.Down, event.Disabled, event.Unknown:
 		return false
 	case event.Backup, event.Master, event.Fault, event.Stop:
 		b.told[key] = state

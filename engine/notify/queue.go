@@ -26,7 +26,13 @@ type limits struct {
 	wait func(try int) time.Duration
 	// stopGrace is how long a delivery may go on once a last job waits behind it.
 	stopGrace time.Duration
+	// inTurn has deliveries of different lanes begin one after the other, in the
+	// order in which they became possible; they need not end for that.
+	inTurn bool
 }
+
+// turnLimit is how long one delivery that does not begin may keep others from it.
+const turnLimit = time.Second
 
 // job is one thing to deliver.
 type job struct {
@@ -38,6 +44,9 @@ type job struct {
 	final bool
 	// last drops what waits in the lane before it.
 	last bool
+	// with is the job before it in the lane, if this one need not wait for its
+	// end, only for its beginning.
+	with *job
 	// do makes one attempt. It must return soon after ctx is done.
 	do func(ctx context.Context, try int) outcome
 	// done is told of each attempt and of a drop, without a lock held; over
@@ -46,6 +55,18 @@ type job struct {
 
 	queued time.Time
 	tries  int
+	// before is closed when it is this job's turn to begin, begun is to be
+	// closed when it has; nil if there are no turns.
+	before <-chan struct{}
+	begun  chan struct{}
+	once   sync.Once
+}
+
+// began says that the job has begun: the next one may.
+func (j *job) began() {
+	if j.begun != nil {
+		j.once.Do(func() { close(j.begun) })
+	}
 }
 
 // outcome is how an attempt ended.
@@ -71,6 +92,8 @@ type queue struct {
 	ready  []*lane
 	active int
 	length int
+	// baton is closed when the last delivery so far has begun.
+	baton  <-chan struct{}
 	closed bool
 	idle   chan struct{}
 	stats  counters
@@ -96,11 +119,13 @@ const tellGrace = 100 * time.Millisecond
 type lane struct {
 	name string
 	jobs []*job
-	// busy: jobs[0] is being delivered; cancel ends that.
-	busy   bool
-	cancel context.CancelFunc
-	queued bool
-	timer  *time.Timer
+	// running is how many jobs, from the first on, are being delivered; cancel
+	// ends that.
+	running int
+	ctx     context.Context
+	cancel  context.CancelFunc
+	queued  bool
+	timer   *time.Timer
 }
 
 func newQueue(lim limits) *queue {
@@ -134,19 +159,18 @@ func (q *queue) push(j *job) {
 	} else if q.length > q.lim.total {
 		q.drop(q.evict(q.longest()), event.FailOverflow)
 	}
+	q.join(l)
 	q.enqueue(l)
 	q.pump()
 }
 
 // supersede takes what waits in l out of it and bounds what is under way.
 func (q *queue) supersede(l *lane) []*job {
-	n := 0
-	if l.busy {
-		n = 1
+	if l.running > 0 {
 		time.AfterFunc(q.lim.stopGrace, l.cancel)
 	}
-	out := slices.Clone(l.jobs[n:])
-	l.jobs = l.jobs[:n]
+	out := slices.Clone(l.jobs[l.running:])
+	l.jobs = l.jobs[:l.running]
 	q.length -= len(out)
 	l.unwait()
 	return out
@@ -155,17 +179,13 @@ func (q *queue) supersede(l *lane) []*job {
 // evict takes the oldest waiting job of l whose loss leaves the newest state
 // of every subject in place.
 func (q *queue) evict(l *lane) []*job {
-	first := 0
-	if l.busy {
-		first = 1
-	}
 	newest := map[event.Subject]int{}
 	for i, j := range l.jobs {
 		if j.final {
 			newest[j.key] = i
 		}
 	}
-	for i := first; i < len(l.jobs); i++ {
+	for i := l.running; i < len(l.jobs); i++ {
 		j := l.jobs[i]
 		if at, ok := newest[j.key]; ok && at == i {
 			continue
@@ -189,7 +209,7 @@ func (q *queue) longest() *lane {
 
 // enqueue marks l as having something to deliver now.
 func (q *queue) enqueue(l *lane) {
-	if l.busy || l.queued || l.timer != nil || len(l.jobs) == 0 {
+	if l.running > 0 || l.queued || l.timer != nil || len(l.jobs) == 0 {
 		return
 	}
 	l.queued = true
@@ -206,19 +226,49 @@ func (q *queue) pump() {
 			q.forget(l)
 			continue
 		}
-		ctx, cancel := context.WithCancel(q.ctx)
-		l.busy, l.cancel = true, cancel
-		q.active++
-		j := l.jobs[0]
-		j.tries++
-		go q.attempt(ctx, l, j, j.tries)
+		l.ctx, l.cancel = context.WithCancel(q.ctx)
+		q.start(l)
+		q.join(l)
 	}
 }
 
+// join starts those jobs of l that need not wait for the end of the one before.
+func (q *queue) join(l *lane) {
+	for n := l.running; n > 0 && n < len(l.jobs) && l.jobs[n].with == l.jobs[n-1]; n = l.running {
+		q.start(l)
+	}
+}
+
+// start starts the first job of l that is not being delivered.
+func (q *queue) start(l *lane) {
+	j := l.jobs[l.running]
+	l.running++
+	q.active++
+	j.tries++
+	if q.lim.inTurn {
+		j.before, j.begun = q.baton, make(chan struct{})
+		q.baton = j.begun
+	}
+	go q.attempt(l.ctx, l, j, j.tries)
+}
+
+// await waits until it is the turn of j; the returned function ends the turn.
+func (j *job) await(ctx context.Context) func() bool {
+	if j.before != nil {
+		select {
+		case <-j.before:
+		case <-ctx.Done():
+		}
+	}
+	return time.AfterFunc(turnLimit, j.began).Stop
+}
+
 func (q *queue) attempt(ctx context.Context, l *lane, j *job, try int) {
+	over := j.await(ctx)
 	start := time.Now()
 	o := j.do(ctx, try)
-	l.cancel()
+	j.began()
+	over()
 	took := time.Since(start)
 	q.mu.Lock()
 	wait, again := q.judge(j, o)
@@ -229,8 +279,10 @@ func (q *queue) attempt(ctx context.Context, l *lane, j *job, try int) {
 		j.done(try, took, o, !again)
 	}
 	q.mu.Lock()
+	if l.running--; l.running == 0 {
+		l.cancel()
+	}
 	q.settle(l, j, o, wait, again)
-	l.busy = false
 	q.active--
 	q.enqueue(l)
 	q.forget(l)
@@ -253,20 +305,22 @@ func (q *queue) judge(j *job, o outcome) (wait time.Duration, again bool) {
 func (q *queue) settle(l *lane, j *job, o outcome, wait time.Duration, again bool) {
 	if o.reason == event.ReasonNone {
 		q.stats.deliver(time.Since(j.queued))
-		q.pop(l)
+		q.pop(l, j)
 		return
 	}
 	q.stats.failed[o.reason]++
 	if !again || q.closed {
 		q.stats.dropped[o.reason]++
-		q.pop(l)
+		q.pop(l, j)
 		return
 	}
 	l.timer = time.AfterFunc(wait, func() { q.wake(l) })
 }
 
-func (q *queue) pop(l *lane) {
-	l.jobs = slices.Delete(l.jobs, 0, 1)
+// pop takes a job out that was delivered, or will not be.
+func (q *queue) pop(l *lane, j *job) {
+	i := slices.Index(l.jobs, j)
+	l.jobs = slices.Delete(l.jobs, i, i+1)
 	q.length--
 	if q.closed && q.length == 0 {
 		close(q.idle)
@@ -291,7 +345,7 @@ func (l *lane) unwait() {
 
 // forget lets go of a lane in which nothing waits.
 func (q *queue) forget(l *lane) {
-	if len(l.jobs) == 0 && !l.busy && !l.queued && l.timer == nil && q.lanes[l.name] == l {
+	if len(l.jobs) == 0 && l.running == 0 && !l.queued && l.timer == nil && q.lanes[l.name] == l {
 		delete(q.lanes, l.name)
 	}
 }
@@ -353,10 +407,7 @@ func (q *queue) close(ctx context.Context) {
 	q.stop()
 	var rest []*job
 	for _, l := range q.lanes {
-		n := 0
-		if l.busy {
-			n = 1 // its attempt settles it
-		}
+		n := l.running // their attempts settle them
 		rest = append(rest, l.jobs[n:]...)
 		q.length -= len(l.jobs) - n
 		l.jobs = l.jobs[:n]

@@ -25,6 +25,8 @@ type Command struct {
 	Env []string
 	// User and Group are the account; empty means the default one for scripts.
 	User, Group string
+	// Started is to be called once the program was started, or could not be.
+	Started func()
 }
 
 // Result is how a program ended.
@@ -59,9 +61,11 @@ type Options struct {
 	Version string
 }
 
-// Scripts runs notify scripts: for each subject one after the other, in the
-// order of its events, the specific one before the generic one. A script that
-// takes long delays only its subject.
+// Scripts runs notify scripts: for each subject in the order of its events, the
+// specific one and then, without waiting for its end (compat), the generic one;
+// those about one event end before those about the next begin. Scripts of
+// different subjects begin in the order of the events. A script that takes long
+// delays only its subject.
 type Scripts struct {
 	book *book
 	opt  Options
@@ -74,7 +78,7 @@ type Scripts struct {
 func NewScripts(s *Settings, o Options) *Scripts {
 	return &Scripts{
 		book: newBook(s), opt: o, env: inherited(o.Environ),
-		q: newQueue(limits{workers: 128, total: 4096, perLane: 64, tries: 1, stopGrace: StopLimit}),
+		q: newQueue(limits{workers: 128, total: 4096, perLane: 64, tries: 1, stopGrace: StopLimit, inTurn: true}),
 	}
 }
 
@@ -89,19 +93,20 @@ func (s *Scripts) Events(es []event.Event) {
 			continue
 		}
 		keyword, script := n.script()
-		last := n.state == event.Stop
+		var first *job
 		if script.Set() {
-			s.push(&n, keyword, script, nil, last)
-			last = false
+			first = s.push(&n, keyword, script, nil, nil)
 		}
 		if n.to.Generic.Set() && n.matter == aboutState {
 			args := []string{n.scope, n.subject.Name, n.word, strconv.Itoa(int(n.priority))}
-			s.push(&n, "notify", n.to.Generic, args, last)
+			s.push(&n, "notify", n.to.Generic, args, first)
 		}
 	}
 }
 
-// script is the specific script for a notice, with its keyword.
+// script is the specific script for a notice, with its keyword. compat: for an
+// instance that was removed it is notify_deleted or none, also where it is told
+// to be in FAULT.
 func (n *notice) script() (string, Script) {
 	switch n.matter {
 	case aboutLower:
@@ -110,7 +115,11 @@ func (n *notice) script() (string, Script) {
 		return "", Script{}
 	case aboutState:
 	}
-	switch n.state {
+	state := n.state
+	if n.ev.To == event.Deleted {
+		state = event.Deleted
+	}
+	switch state {
 	case event.Master:
 		return "notify_master", n.to.Master
 	case event.Backup:
@@ -121,12 +130,13 @@ func (n *notice) script() (string, Script) {
 		return "notify_stop", n.to.Stop
 	case event.Deleted:
 		return "notify_deleted", n.to.Deleted
-	case event.StateNone, event.Init, event.Up, event.Down, event.Unknown:
+	case event.StateNone, event.Init, event.Up, event.Down, event.Disabled, event.Unknown:
 	}
 	return "", Script{}
 }
 
-func (s *Scripts) push(n *notice, keyword string, script Script, args []string, last bool) {
+// push queues a script; with is that about the same event, nil if it is the first.
+func (s *Scripts) push(n *notice, keyword string, script Script, args []string, with *job) *job {
 	about, story := n.ev.Ref(), n.ev.Story()
 	channel := event.Subject{Kind: event.SubjectChannel, Name: "script", Sub: keyword}
 	c := Command{
@@ -139,20 +149,23 @@ func (s *Scripts) push(n *notice, keyword string, script Script, args []string, 
 		limit = StopLimit
 	}
 	queued := time.Now()
-	s.q.push(&job{
-		lane: n.subject.String(), key: n.subject, final: n.matter == aboutState, last: last,
-		do: func(ctx context.Context, _ int) outcome {
-			r := s.opt.Run(ctx, c, limit)
-			s.opt.tell(event.Event{
-				Kind: event.ExecDone, Cause: about, Root: story, Subject: channel,
-				Count: int64(r.Status), Reason: r.Reason, Took: r.Took, Detail: clip(join(c.Argv[0], r.Detail)),
-			})
-			return outcome{reason: r.Reason, detail: join(c.Argv[0], r.Detail)}
-		},
-		done: func(try int, _ time.Duration, o outcome, over bool) {
-			s.opt.report(&n.ev, channel, try, time.Since(queued), o, over)
-		},
-	})
+	j := &job{
+		lane: n.subject.String(), key: n.subject, final: n.matter == aboutState, last: n.state == event.Stop && with == nil, with: with,
+	}
+	c.Started = j.began
+	j.do = func(ctx context.Context, _ int) outcome {
+		r := s.opt.Run(ctx, c, limit)
+		s.opt.tell(event.Event{
+			Kind: event.ExecDone, Cause: about, Root: story, Subject: channel,
+			Count: int64(r.Status), Reason: r.Reason, Took: r.Took, Detail: clip(join(c.Argv[0], r.Detail)),
+		})
+		return outcome{reason: r.Reason, detail: join(c.Argv[0], r.Detail)}
+	}
+	j.done = func(try int, _ time.Duration, o outcome, over bool) {
+		s.opt.report(&n.ev, channel, try, time.Since(queued), o, over)
+	}
+	s.q.push(j)
+	return j
 }
 
 // Close waits for what is queued, STOP scripts at most StopLimit each, until

@@ -21,6 +21,9 @@ func Run(ctx context.Context, c *Command, limit time.Duration) Exit {
 	own := *c
 	own.OwnGroup = true
 	p, err := Start(&own)
+	if c.Started != nil {
+		c.Started()
+	}
 	if err != nil {
 		return Exit{Status: -1, Err: err}
 	}

@@ -63,6 +63,8 @@ type Command struct {
 	ParentDeath syscall.Signal
 	// OwnGroup puts it at the head of a process group of its own.
 	OwnGroup bool
+	// Started is called by Run once the process was started, or could not be.
+	Started func()
 }
 
 // Exit is how a process ended.
