@@ -70,9 +70,10 @@ func (t *Table) make(set *Settings) *session {
 
 // begin reports a new session.
 func (t *Table) begin(s *session, c *Configure) {
-	if slices.Contains(c.Up, s.set.Name) {
+	if k := slices.IndexFunc(c.Up, func(r Resumed) bool { return r.Name == s.set.Name }); k >= 0 {
 		s.heldUntil = t.now.Add(patience * s.set.IdleTx)
 		s.last = event.Event{Kind: event.TrackChanged, At: t.now, Subject: s.set.subject(), To: event.Up, Reason: event.Resumed}
+		t.resume(s, &c.Up[k])
 		return
 	}
 	t.emit(s, event.Event{Kind: event.TrackChanged, To: s.shown(), Reason: event.Startup, Cause: c.Cause})

@@ -23,6 +23,10 @@
 // is the diagnostic. There is no echo function, no demand mode of our own and no
 // authentication, as in keepalived.
 //
+// A Table that is given what a predecessor left about a session (Output.Kept)
+// goes on with it: for the neighbour a few packets were lost. RFC 5880 does not
+// know of it and does not need to; nothing that was said is taken back.
+//
 // engine/track drives it; config fills its Settings. It imports event.
 //
 // It must never do I/O, read a clock or draw random numbers, and no packet of a

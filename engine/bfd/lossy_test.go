@@ -43,7 +43,9 @@ type pair struct {
 	delay, spread time.Duration
 	frozen        [2]bool
 	sent          [2]int
-	lines         []string
+	// kept is what each left for a successor last.
+	kept  [2]Resumed
+	lines []string
 }
 
 func newPair(seed uint64) *pair {
@@ -73,6 +75,11 @@ func (p *pair) step(i int, now event.Instant, in Input) {
 			line += " (" + e.Detail + ")"
 		}
 		p.lines = append(p.lines, line)
+	}
+	for _, y := range out.Kept {
+		p.kept[i] = Resumed{
+			Name: y.Subject.Name, Local: y.Local, Remote: y.Remote, Multiplier: y.RemoteMultiplier, MinTx: y.RemoteMinTx, MinRx: y.RemoteMinRx,
+		}
 	}
 	for _, s := range out.Sends {
 		p.sent[i]++
@@ -185,7 +192,9 @@ func (p *pair) peer(i int, w []string, duration func(string) time.Duration) erro
 			case "passive":
 				set.Passive = true
 			case "again":
-				c.Up = []string{set.Name}
+				c.Up = []Resumed{{Name: set.Name}}
+			case "resumed":
+				c.Up = []Resumed{p.kept[i]}
 			default:
 				return fmt.Errorf("what is %q?", word)
 			}

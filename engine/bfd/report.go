@@ -39,14 +39,20 @@ func (t *Table) Refused() [RefusalCount]uint64 { return t.refused }
 // Tallies appends the counters of every session, and of the Table, as of now.
 func (t *Table) Tallies(now event.Instant, dst []event.BFDTally) []event.BFDTally {
 	for _, s := range t.sessions {
-		dst = append(dst, event.BFDTally{
-			Subject: s.set.subject(), At: now, Sent: s.count.Sent, SendErrors: s.count.Unsent, Received: s.count.Received,
-			Refused: s.count.Refused, Detection: s.detection(), TxInterval: max(s.tx.held, s.peer.minRx), LastPacket: s.peer.heard,
-		})
+		dst = append(dst, s.tally(now))
 	}
 	y := event.BFDTally{Subject: event.Subject{Kind: event.SubjectWorker, Name: event.RoleBFD.String()}, At: now}
 	copy(y.Strays[:], t.refused[RefusedLength:])
 	return append(dst, y)
+}
+
+// tally is the counters of a session.
+func (s *session) tally(now event.Instant) event.BFDTally {
+	return event.BFDTally{
+		Subject: s.set.subject(), At: now, Sent: s.count.Sent, SendErrors: s.count.Unsent, Received: s.count.Received,
+		Refused: s.count.Refused, Detection: s.detection(), TxInterval: max(s.tx.held, s.peer.minRx), LastPacket: s.peer.heard,
+		Local: s.discr, Remote: s.peer.discr, RemoteMultiplier: s.peer.mult, RemoteMinTx: s.peer.minTx, RemoteMinRx: s.peer.minRx,
+	}
 }
 
 // Snapshot appends the present state of every session as events marked so.

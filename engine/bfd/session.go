@@ -57,6 +57,9 @@ type session struct {
 	heldUntil event.Instant
 	last      event.Event
 	count     Counters
+	// kept is what a successor was left last, and when.
+	kept   Resumed
+	keptAt event.Instant
 }
 
 // Counters are what a session has counted since it was made.
@@ -178,6 +181,9 @@ func (s *session) heard(t *Table, c *Control) {
 	if c.Final && s.polling {
 		s.polling = false
 		s.want()
+	}
+	if s.heldUntil != 0 && s.state == Up && c.State == Up {
+		t.resumed(s)
 	}
 	switch to, diag, why := s.judge(c.State); {
 	case to != s.state:

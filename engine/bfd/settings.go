@@ -62,9 +62,26 @@ type Configure struct {
 	Sessions []Settings
 	// Cause is the config.loaded event.
 	Cause event.Ref
-	// Up names the sessions that a predecessor of this worker had up. They are
-	// not reported down until they had the time to come up again.
-	Up []string
+	// Up are the sessions that a predecessor of this worker had up. They are not
+	// reported down until they had the time to come up again.
+	Up []Resumed
+}
+
+// Resumed is a session that a predecessor had up, with what it takes to go on
+// with it so that the neighbour notices nothing. Where any of the numbers is
+// missing the session begins anew.
+type Resumed struct {
+	Name string
+	// Local and Remote are the discriminators.
+	Local, Remote uint32
+	// Multiplier, MinTx and MinRx are what the neighbour said last.
+	Multiplier   uint8
+	MinTx, MinRx time.Duration
+}
+
+// whole says whether there is enough to go on with.
+func (r *Resumed) whole() bool {
+	return r.Local != 0 && r.Remote != 0 && r.Multiplier != 0 && r.MinTx > 0
 }
 
 // Unsent says that a packet of a session could not be sent.
@@ -89,7 +106,10 @@ type Send struct {
 type Output struct {
 	Sends  []Send
 	Events []event.Event
+	// Kept are the counters of sessions of which a successor would now have to
+	// know something else.
+	Kept []event.BFDTally
 }
 
 // Reset empties it.
-func (o *Output) Reset() { o.Sends, o.Events = o.Sends[:0], o.Events[:0] }
+func (o *Output) Reset() { o.Sends, o.Events, o.Kept = o.Sends[:0], o.Events[:0], o.Kept[:0] }

@@ -157,6 +157,7 @@ func (t *Table) receive(p *Packet) {
 	}
 	s.look(t.now)
 	s.heard(t, &c)
+	t.keep(s)
 	if s.answer {
 		t.reply(s)
 	}
@@ -202,6 +203,7 @@ func (t *Table) become(s *session, to State, diag Diag, why event.Reason) {
 	s.state, s.diag, s.since, s.polling = to, diag, t.now, false
 	s.want()
 	s.next = t.now // a change is told at once (RFC 5880 section 6.8.7)
+	s.kept = Resumed{}
 	if s.heldUntil != 0 {
 		if to != Up {
 			return // what the predecessor said still holds

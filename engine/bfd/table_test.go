@@ -144,7 +144,7 @@ func TestReload(t *testing.T) {
 func TestPatience(t *testing.T) {
 	start := func() *bench {
 		b := &bench{T: t, table: New(7, 1), now: event.Instant(time.Second)}
-		b.step(&Configure{Sessions: []Settings{settings()}, Up: []string{"s"}})
+		b.step(&Configure{Sessions: []Settings{settings()}, Up: []Resumed{{Name: "s"}}})
 		if len(b.out.Events) != 0 {
 			t.Fatalf("says at once %+v", b.out.Events)
 		}

@@ -59,12 +59,17 @@ func ServeBFD(ctx context.Context, link *ipc.Link, o BFDOptions) error {
 	for _, err := range o.Denied {
 		s.denied("", err)
 	}
-	loop, err := o.Open(track.BFDOptions{Epoch: s.epoch, Publish: link.Publish, Denied: s.denied})
+	loop, err := o.Open(track.BFDOptions{Epoch: s.epoch, Publish: link.Publish, Remember: s.remember, Denied: s.denied})
 	if err != nil {
 		return fmt.Errorf("open the bfd loop: %w", err)
 	}
 	s.loop = loop
 	return attend(ctx, link, event.RoleBFD, loop, s.hear)
+}
+
+// remember gives the parent what it hands to a successor.
+func (s *bfdServer) remember(ts []event.BFDTally) {
+	s.link.Send(ipc.Frame{Type: ipc.Tallies, Epoch: s.epoch, BFD: slices.Clone(ts)})
 }
 
 // denied reports something that the kernel refused and that is done without.
@@ -127,7 +132,19 @@ func (s *bfdServer) commit(f *ipc.Frame) {
 	}
 	c := &bfd.Configure{Sessions: sessions, Cause: f.Ref}
 	for _, r := range f.Resume {
-		c.Up = append(c.Up, r.Name)
+		c.Up = append(c.Up, resumed(r.Name, f.BFD))
 	}
 	s.loop.Configure(c)
+}
+
+// resumed is a session that was up, with what its last worker left about it.
+func resumed(name string, left []event.BFDTally) bfd.Resumed {
+	out := bfd.Resumed{Name: name}
+	for i := range left {
+		if y := &left[i]; y.Subject.Name == name {
+			out.Local, out.Remote = y.Local, y.Remote
+			out.Multiplier, out.MinTx, out.MinRx = y.RemoteMultiplier, y.RemoteMinTx, y.RemoteMinRx
+		}
+	}
+	return out
 }

@@ -126,12 +126,18 @@ func TestServeBFD(t *testing.T) {
 		if f := s.prepare(3); f.Gen != 3 {
 			t.Fatalf("ready %+v", f)
 		}
-		s.parent.Send(ipc.Frame{Type: ipc.Commit, Gen: 3, Ref: cause, Resume: []ipc.Resumed{{Name: "gw", State: event.Up}}})
+		left := event.BFDTally{
+			Subject: event.Subject{Kind: event.SubjectBFD, Name: "gw"}, Local: 1, Remote: 2, RemoteMultiplier: 3, RemoteMinTx: 4, RemoteMinRx: 5,
+		}
+		s.parent.Send(ipc.Frame{
+			Type: ipc.Commit, Gen: 3, Ref: cause, Resume: []ipc.Resumed{{Name: "gw", State: event.Up}, {Name: "lost"}}, BFD: []event.BFDTally{left},
+		})
 		synctest.Wait()
 		if len(s.loop.configured) != 1 {
 			t.Fatalf("configured %+v", s.loop.configured)
 		}
-		if c := s.loop.configured[0]; len(c.Sessions) != 1 || c.Sessions[0].Name != "gw" || c.Cause != cause || len(c.Up) != 1 || c.Up[0] != "gw" {
+		if c := s.loop.configured[0]; len(c.Sessions) != 1 || c.Sessions[0].Name != "gw" || c.Cause != cause || len(c.Up) != 2 ||
+			c.Up[0] != (bfd.Resumed{Name: "gw", Local: 1, Remote: 2, Multiplier: 3, MinTx: 4, MinRx: 5}) || c.Up[1] != (bfd.Resumed{Name: "lost"}) {
 			t.Errorf("configured %+v", c)
 		}
 		s.refuse = errors.New("not this one")
@@ -142,6 +148,10 @@ func TestServeBFD(t *testing.T) {
 		s.parent.Send(ipc.Frame{Type: ipc.TallyPlease})
 		if f := s.want(ipc.Tallies); len(f.BFD) != 1 || f.BFD[0].Sent != 5 || f.Epoch != s.loop.o.Epoch {
 			t.Errorf("tallies %+v", f)
+		}
+		s.loop.o.Remember([]event.BFDTally{{Sent: 6}})
+		if f := s.want(ipc.Tallies); len(f.BFD) != 1 || f.BFD[0].Sent != 6 || f.Epoch != s.loop.o.Epoch {
+			t.Errorf("remembered %+v", f)
 		}
 		s.parent.Send(ipc.Frame{Type: ipc.TallyPlease, ID: 8})
 		s.want(ipc.Tallies)

@@ -24,6 +24,9 @@ type BFDOptions struct {
 	// Publish takes events over, in order, and copies what it keeps. It must not
 	// block.
 	Publish func([]event.Event)
+	// Remember takes over, and copies, the counters of sessions of which a
+	// successor would have to know something else. It must not block.
+	Remember func([]event.BFDTally)
 	// Denied is told what the kernel refused and is tried again or done without.
 	Denied func(what string, err error)
 }
@@ -142,6 +145,9 @@ func (b *BFD) step(now event.Instant, in bfd.Input) {
 	b.out.Reset()
 	b.table.Step(now, in, &b.out)
 	events, sends := b.out.Events, b.out.Sends
+	if len(b.out.Kept) > 0 {
+		b.o.Remember(b.out.Kept)
+	}
 	for i := range sends {
 		if b.ways.send(b.table, &sends[i]) != nil {
 			// It is counted; what it means for the session its timer will say.

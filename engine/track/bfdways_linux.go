@@ -4,9 +4,9 @@
 package track
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 
@@ -139,7 +139,7 @@ func (w *ways) shut(m *mouth) {
 func (w *ways) send(t *bfd.Table, s *bfd.Send) error {
 	m := w.mouths[s.ID]
 	if m == nil {
-		m = &mouth{from: uint16(udp.FirstPort + rand.IntN(udp.LastPort-udp.FirstPort+1))}
+		m = &mouth{from: sourcePort(s)}
 		w.mouths[s.ID] = m
 	}
 	if m.sender == nil {
@@ -163,6 +163,14 @@ func (w *ways) send(t *bfd.Table, s *bfd.Send) error {
 		return err
 	}
 	return nil
+}
+
+// sourcePort is where a session's packets come from, the same for all of them
+// (RFC 5881 section 4): it follows from the discriminator, so that a worker that
+// goes on with a session keeps that as well.
+func sourcePort(s *bfd.Send) uint16 {
+	discriminator := binary.BigEndian.Uint32(s.Payload[4:])
+	return uint16(udp.FirstPort + discriminator%(udp.LastPort-udp.FirstPort+1))
 }
 
 // zone is the index of the interface that an address names, 0 if it names none.

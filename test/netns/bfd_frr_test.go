@@ -46,8 +46,15 @@ func startBFDD(t *testing.T, l *lab.Lab, r *lab.Router, block string) *bfdd {
 			text += block
 		}
 		conf := l.File(r.Host+"-"+name+".conf", text, 0o644)
-		r.Program(r.Host+"-"+name, "/usr/lib/frr/"+name, "-f", conf, "-i", filepath.Join(dir, name+".pid"),
-			"-z", filepath.Join(dir, "zserv"), "--vty_socket", dir, "-P", "0")
+		argv := []string{
+			"/usr/lib/frr/" + name, "-f", conf, "-i", filepath.Join(dir, name+".pid"),
+			"-z", filepath.Join(dir, "zserv"), "--vty_socket", dir, "-P", "0",
+		}
+		if name == "bfdd" {
+			// As keepalived: a neighbour that is late is none.
+			argv = append([]string{"chrt", "--rr", "48"}, argv...)
+		}
+		r.Program(r.Host+"-"+name, argv...)
 		lab.Until(t, 20*time.Second, name+" answers", func() bool {
 			_, err := os.Stat(filepath.Join(dir, name+".vty"))
 			return err == nil
@@ -68,6 +75,7 @@ func (f *bfdd) tell(lines ...string) string {
 
 // peer is what bfdd says of a session.
 type peer struct {
+	ID                  uint32
 	Peer                string
 	Status              string
 	Diagnostic          string
@@ -174,11 +182,14 @@ func TestBFDWithFRR(t *testing.T) {
 			f.wait(ours, "up", 15*time.Second)
 
 			// What bfdd is told to do we hear of, and the reverse.
-			f.tell("configure terminal", "bfd", them, "shutdown")
-			waitSession(t, d, "gw", "down", 5*time.Second)
-			if e := lastSaid(t, d, "gw", "DOWN"); e.Reason != "neighbor_admin_down" {
-				t.Errorf("after shutdown: %+v", e)
-			}
+			again(t, "the neighbour is shut down", func(int) (string, bool) {
+				waitSession(t, d, "gw", "up", 15*time.Second)
+				e := goesDown(t, d, "gw", func() { f.tell("configure terminal", "bfd", them, "shutdown") })
+				if e.Reason != "neighbor_admin_down" {
+					f.tell("configure terminal", "bfd", them, "no shutdown")
+				}
+				return e.Reason, e.Reason == "neighbor_admin_down"
+			})
 			f.tell("configure terminal", "bfd", them, "no shutdown")
 			waitSession(t, d, "gw", "up", 15*time.Second)
 			f.wait(ours, "up", 5*time.Second)
@@ -197,10 +208,9 @@ func TestBFDWithFRR(t *testing.T) {
 // times, and says what both sides made of it.
 func silenced(t *testing.T, r *lab.Router, d *lab.Daemon, f *bfdd, ours netip.Addr) (seen string, held bool) {
 	t.Helper()
-	r.Mute(0)
-	waitSession(t, d, "gw", "down", 5*time.Second)
+	e := goesDown(t, d, "gw", func() { r.Mute(0) })
 	f.wait(ours, "down", 5*time.Second)
-	e, p := lastSaid(t, d, "gw", "DOWN"), f.peer(ours)
+	p := f.peer(ours)
 	took, allowed := time.Duration(e.At-e.Evidence.Heard[0].At), e.Evidence.Detection
 	held = e.From == "UP" && e.Reason == "timeout" && allowed == 320*time.Millisecond && took >= allowed &&
 		took <= allowed+100*time.Millisecond && p.Diagnostic == "control detection time expired"
@@ -221,27 +231,36 @@ type change struct {
 	}
 }
 
-// lastSaid is the newest change of a session to a state.
-func lastSaid(t *testing.T, d *lab.Daemon, name, to string) change {
+// told is the changes of anything to a state, as far as the daemon has told them.
+func told(t *testing.T, d *lab.Daemon, kind, name, to string) (out []change) {
 	t.Helper()
-	return newest(t, d, "track.changed", name, to)
-}
-
-// newest is the newest change of anything to a state.
-func newest(t *testing.T, d *lab.Daemon, kind, name, to string) change {
-	t.Helper()
-	var last change
 	for line := range strings.Lines(d.Ctl("events", "--json", "--kind", kind)) {
 		var e struct{ Event change }
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatalf("event %s: %v", line, err)
 		}
 		if e.Event.Subject.Name == name && e.Event.To == to {
-			last = e.Event
+			out = append(out, e.Event)
 		}
 	}
-	if last.Kind == "" {
-		t.Fatalf("%s never went to %s", name, to)
-	}
-	return last
+	return out
+}
+
+// then does something that changes a thing to a state, and returns the change.
+// What one role knows already another may not have told yet.
+func then(t *testing.T, d *lab.Daemon, kind, name, to string, do func()) change {
+	t.Helper()
+	before, now := len(told(t, d, kind, name, to)), []change(nil)
+	do()
+	lab.Until(t, soon, fmt.Sprintf("%s %s to %s", kind, name, to), func() bool {
+		now = told(t, d, kind, name, to)
+		return len(now) > before
+	})
+	return now[len(now)-1]
+}
+
+// goesDown is then for a session that goes down.
+func goesDown(t *testing.T, d *lab.Daemon, name string, do func()) change {
+	t.Helper()
+	return then(t, d, "track.changed", name, "DOWN", do)
 }

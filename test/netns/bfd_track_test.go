@@ -96,15 +96,15 @@ func TestTrackedBFDMovesTheMaster(t *testing.T) {
 // was told, and whether s, which kept the gateway, kept its session.
 func moved(t *testing.T, a *lab.Router, m, s *lab.Daemon, name string) (seen string, held bool) {
 	t.Helper()
-	a.Mute(1)
+	to := map[string]string{"fault": lab.Fault, "weight": lab.Backup}[name]
+	var down change
+	left := then(t, m, "vrrp.state", "VI_1", to, func() { down = goesDown(t, m, "gw", func() { a.Mute(1) }) })
 	var hop time.Duration
 	if name == "fault" {
-		m.Wait("VI_1", lab.Fault, 5*time.Second)
 		// The word goes from the bfd role by the parent to the vrrp role.
-		hop = time.Duration(newest(t, m, "vrrp.state", "VI_1", "FAULT").At - lastSaid(t, m, "gw", "DOWN").At)
-	} else {
-		m.Wait("VI_1", lab.Backup, 5*time.Second)
+		hop = time.Duration(left.At - down.At)
 	}
+	m.Wait("VI_1", to, 5*time.Second)
 	s.Wait("VI_1", lab.Master, 5*time.Second)
 	if why := m.Ctl("why", "VI_1"); !strings.Contains(why, "gw") || !strings.Contains(why, "BFD") {
 		t.Errorf("why does not name the session:\n%s", why)
@@ -151,10 +151,10 @@ func TestBFDFast(t *testing.T) {
 		up()
 		held = true
 		lab.Quiet(func() {
-			a.Mute(0)
-			for _, d := range []*lab.Daemon{x, y} {
-				waitSession(t, d, "gw", "down", 5*time.Second)
-				e := lastSaid(t, d, "gw", "DOWN")
+			var down [2]change
+			down[0] = goesDown(t, x, "gw", func() { down[1] = goesDown(t, y, "gw", func() { a.Mute(0) }) })
+			for i, d := range []*lab.Daemon{x, y} {
+				e := down[i]
 				took := time.Duration(e.At - e.Evidence.Heard[0].At)
 				what += fmt.Sprintf("%s: %s after %v of silence; ", d.Router.Host, e.Reason, took)
 				if e.Reason != "timeout" {
@@ -217,10 +217,8 @@ func TestBFDWithKeepalived(t *testing.T) {
 					return k.State("VI_1") == lab.Master || d.State("VI_1") == lab.Master
 				})
 				waitSession(t, d, "gw", "up", 20*time.Second)
-				k.Kill()
-				waitSession(t, d, "gw", "down", 5*time.Second)
+				e := goesDown(t, d, "gw", k.Kill)
 				d.Wait("VI_1", lab.Fault, 5*time.Second)
-				e := lastSaid(t, d, "gw", "DOWN")
 				return fmt.Sprintf("%s with %v allowed", e.Reason, e.Evidence.Detection), e.Reason == "timeout" && e.Evidence.Detection == 150*time.Millisecond
 			})
 		})

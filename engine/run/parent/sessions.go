@@ -47,14 +47,18 @@ func (p *Loop) give(to event.Role, f ipc.Frame) {
 	}
 }
 
-// sessionsUp are the sessions that a lost bfd worker had up. They count as up
-// until its successor had the time to bring them up again.
-func (p *Loop) sessionsUp() []ipc.Resumed {
-	var out []ipc.Resumed
+// sessionsUp puts into a frame the sessions that a lost bfd worker had up, with
+// what it left about them: its successor goes on with them, and where it cannot,
+// they count as up until it had the time to bring them up again.
+func (p *Loop) sessionsUp(into *ipc.Frame) {
+	v := p.ledger.View()
 	for s, f := range p.last {
-		if s.Kind == event.SubjectBFD && f.Ran.Value != 0 {
-			out = append(out, ipc.Resumed{Name: s.Name, State: event.Up})
+		if s.Kind != event.SubjectBFD || f.Ran.Value == 0 {
+			continue
+		}
+		into.Resume = append(into.Resume, ipc.Resumed{Name: s.Name, State: event.Up})
+		if o := v.Object(s); o != nil && o.BFD != nil {
+			into.BFD = append(into.BFD, o.BFD.Tally)
 		}
 	}
-	return out
 }

@@ -33,6 +33,10 @@ func (s *stage) upWithBFD() (vrrp, bfd, observe *puppet) {
 func withBFD(g *Generation) *Generation {
 	g.Roles = []event.Role{event.RoleVRRP, event.RoleBFD, event.RoleObserve}
 	g.Sessions = []string{"gw"}
+	rows := g.Rows
+	g.Rows = func(number int) []event.Row {
+		return append(rows(number), event.Row{BFD: &event.BFDRow{Subject: event.Subject{Kind: event.SubjectBFD, Name: "gw"}}})
+	}
 	return g
 }
 
@@ -74,15 +78,21 @@ func TestSessionsReachTheVRRPRole(t *testing.T) {
 		again.verdict(true, up.Ref())
 		again.quiet()
 
-		// A bfd role that is started again is told what was up; nobody else is
-		// told anything.
+		// A bfd role that is started again is told what was up, and what its
+		// predecessor left about it; nobody else is told anything.
+		left := event.BFDTally{Subject: up.Subject, At: up.At, Sent: 9, Local: 7, Remote: 8, RemoteMultiplier: 3, RemoteMinTx: 4, RemoteMinRx: 5}
+		bfd.link.Send(ipc.Frame{Type: ipc.Tallies, Epoch: bfd.epoch, BFD: []event.BFDTally{left}})
+		observe.events(2) // the vrrp worker was lost and started
+		if f := observe.want(ipc.Tallies); len(f.BFD) != 1 || f.BFD[0] != left {
+			t.Errorf("observe was told %+v", f.BFD)
+		}
 		bfd.end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
 		next := s.worker(event.RoleBFD)
 		next.want(ipc.Hello)
 		next.want(ipc.Prepare)
 		next.ready(1, "")
-		if f := next.want(ipc.Commit); len(f.Resume) != 1 || f.Resume[0].Name != "gw" || f.Resume[0].State != event.Up {
-			t.Errorf("resumes %+v", f.Resume)
+		if f := next.want(ipc.Commit); len(f.Resume) != 1 || f.Resume[0].Name != "gw" || f.Resume[0].State != event.Up || len(f.BFD) != 1 || f.BFD[0] != left {
+			t.Errorf("resumes %+v with %+v", f.Resume, f.BFD)
 		}
 		again.quiet()
 

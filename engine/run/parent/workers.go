@@ -236,7 +236,7 @@ func (p *Loop) commit(w *worker) {
 		}
 	case event.RoleBFD:
 		if fresh && lost {
-			f.Resume = p.sessionsUp()
+			p.sessionsUp(&f)
 		}
 		w.run.Link.Send(f)
 	case event.RoleCheck:
