@@ -141,11 +141,11 @@ func (v *VirtualServer) key() string {
 }
 
 // CompatName is how keepalived writes a virtual server in its log, its mails
-// and its FIFO: [10.0.0.1]:tcp:80, [GROUP]:tcp, FWM 5.
+// and its FIFO: [10.0.0.1]:tcp:80, [GROUP]:0, FWM 5.
 func (v *VirtualServer) CompatName() string {
 	switch {
 	case v.Group != "":
-		return "[" + v.Group + "]:" + v.Protocol.String()
+		return "[" + v.Group + "]:" + strconv.Itoa(int(v.Addr.Port()))
 	case v.Addr.IsValid():
 		return compatName(v.Addr, v.Protocol)
 	}

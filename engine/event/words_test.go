@@ -116,7 +116,7 @@ func TestSubjectsOfServers(t *testing.T) {
 		{VirtualServer{Protocol: ProtocolTCP, Addr: at("10.0.0.1:80"), Family: 4}, "tcp/10.0.0.1:80", "[10.0.0.1]:tcp:80"},
 		{VirtualServer{Protocol: ProtocolUDP, Addr: at("[2001:db8::1]:53")}, "udp/[2001:db8::1]:53", "[2001:db8::1]:udp:53"},
 		{VirtualServer{Protocol: ProtocolSCTP, Addr: at("10.0.0.1:0")}, "sctp/10.0.0.1:0", "[10.0.0.1]:sctp:0"},
-		{VirtualServer{Protocol: ProtocolTCP, Group: "WEB"}, "tcp/group:WEB", "[WEB]:tcp"},
+		{VirtualServer{Protocol: ProtocolTCP, Group: "WEB"}, "tcp/group:WEB", "[WEB]:0"},
 		{VirtualServer{Mark: 5, Family: 4}, "fwmark:5", "FWM 5"},
 		{VirtualServer{Mark: 5, Family: 6}, "fwmark:5/inet6", "FWM 5"},
 	} {

@@ -39,11 +39,13 @@ type check struct {
 	// failures there were, when the first ended, and how the last one was.
 	retry   uint32
 	failing uint32
-	since   event.Instant
-	reason  event.Reason
-	phase   event.Phase
-	status  int32
-	detail  string
+	// passes counts the passes in a row of a check that is DOWN.
+	passes uint32
+	since  event.Instant
+	reason event.Reason
+	phase  event.Phase
+	status int32
+	detail string
 
 	// delta is what the check adds to the weight of the server.
 	delta int64
@@ -157,9 +159,15 @@ func (p *Pool) judge(id CheckID, o *Outcome) time.Duration {
 // pass is an attempt that succeeded.
 func (p *Pool) pass(id CheckID, o *Outcome) {
 	c := &p.checks[id]
+	if !c.up && c.probed() && !c.rises() {
+		if c.passes == 1 {
+			p.limited(id, o, event.KeptFailure, event.Recovered, c.failing, c.since)
+		}
+		return
+	}
 	was, ran := c.up, c.failing
 	first := c.since
-	c.up, c.run, c.retry, c.failing, c.since = true, true, 0, 0, 0
+	c.up, c.run, c.retry, c.passes, c.failing, c.since = true, true, 0, 0, 0, 0
 	c.reason, c.phase, c.status, c.detail = event.ReasonNone, event.PhaseNone, o.Status, ""
 	switch {
 	case !was:
@@ -188,6 +196,16 @@ func (p *Pool) pass(id CheckID, o *Outcome) {
 	}
 }
 
+// rises says whether one more pass is enough for a check that is DOWN.
+func (c *check) rises() bool {
+	c.passes++
+	if !c.run {
+		c.passes++
+	}
+	c.run = true
+	return c.passes >= c.set.Rise
+}
+
 // dynamic lets a pass set the weight of the server.
 func (p *Pool) dynamic(id CheckID, o *Outcome) {
 	c := &p.checks[id]
@@ -210,6 +228,7 @@ func (p *Pool) fail(id CheckID, o *Outcome) time.Duration {
 		return p.ourFault(id, o)
 	}
 	c.failing++
+	c.passes = 0
 	if c.failing == 1 {
 		c.since = p.now
 	}

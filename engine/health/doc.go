@@ -47,6 +47,7 @@
 //	check  UP       fail    local_resource        counted, no effect                        compat local-resource
 //	check  UP       fail    much is told already  counted                                   vigild rate-limit
 //	check  DOWN     pass    -                     UP                                        compat fail-and-recover
+//	check  DOWN     pass    more are asked for    still DOWN                                compat rise
 //	check  DOWN     fail    -                     again after delay_loop                    compat down-no-retries
 //	check  DOWN     fail    the first with alpha  its server is told to be DOWN             compat alpha
 //	check  DOWN     fail    of another kind       told                                      vigild other-failure

@@ -148,6 +148,10 @@ type CheckSettings struct {
 	Timeout time.Duration
 	// Retry is how many more attempts must fail after the first.
 	Retry uint32
+	// Rise is how many attempts in a row must pass before a check that is DOWN is UP
+	// again; 0 and 1 are the same. From the start with Alpha one less is needed
+	// (compat: HTTP_GET asks for each of its urls, and for the one that failed twice).
+	Rise uint32
 	// Alpha begins DOWN, until the first success.
 	Alpha bool
 	// LogAll tells of every failure.

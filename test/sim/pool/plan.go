@@ -303,6 +303,9 @@ func serverKey(x *health.ServerSettings, c *health.CheckSettings, key, value str
 	case "retry":
 		n, err = strconv.ParseInt(value, 10, 32)
 		c.Retry = uint32(n)
+	case "rise":
+		n, err = strconv.ParseInt(value, 10, 32)
+		c.Rise = uint32(n)
 	case "delay":
 		c.Delay, err = time.ParseDuration(value)
 	case "wait":

@@ -77,6 +77,7 @@ func (g *gambler) server() string {
 	add(10, "alpha")
 	add(20, "dynamic")
 	add(10, "log_all")
+	add(20, "rise="+g.one("2", "3"))
 	add(10, "method="+g.one("TUN", "NAT"))
 	return b.String()
 }
