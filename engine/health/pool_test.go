@@ -117,6 +117,43 @@ func BenchmarkConfigure(b *testing.B) {
 	}
 }
 
+func BenchmarkReport(b *testing.B) {
+	p, out := started(b, sized(10, 1000))
+	b.Run("counters", func(b *testing.B) {
+		var c event.Counters
+		b.ReportAllocs()
+		for range b.N {
+			c.Reset()
+			p.Counters(2*second, &c)
+		}
+	})
+	b.Run("rows", func(b *testing.B) {
+		var rows []event.Row
+		b.ReportAllocs()
+		for range b.N {
+			rows, _, _ = p.Rows(0, 1<<20, rows[:0])
+		}
+	})
+	b.Run("snapshot", func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			for from, more := 0, true; more; out.Reset() {
+				from, more = p.Snapshot(2*second, from, 256, out)
+			}
+		}
+	})
+	b.Run("kernel", func(b *testing.B) {
+		t := p.Wanted()
+		b.ReportAllocs()
+		for range b.N {
+			p.Step(3*second, &Kernel{Available: true, Table: t, After: p.kernel.batch}, out)
+			if len(out.Actions) > 0 {
+				b.Fatal(out.Actions)
+			}
+		}
+	})
+}
+
 func BenchmarkAllFail(b *testing.B) {
 	for range b.N {
 		b.StopTimer()

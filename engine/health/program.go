@@ -129,11 +129,24 @@ func (e *entry) want(v *server) (d Destination, ok bool) {
 	if !serves && !v.set.InhibitOnFailure && !(v.sorry && s.set.Sorry.Inhibit) {
 		return Destination{}, false
 	}
-	d = Destination{Addr: e.addr(v), Method: v.set.Method, Upper: v.set.Upper, Lower: v.set.Lower}
+	d = Destination{Addr: e.addr(v), Method: plain(v.set.Method), Upper: v.set.Upper, Lower: v.set.Lower}
 	if serves {
 		d.Weight = v.weight
 	}
 	return d, true
+}
+
+// plain leaves out of a method what the kernel has no place for.
+func plain(m event.Method) event.Method {
+	switch {
+	case m.Forward != event.ForwardTUN:
+		return event.Method{Forward: m.Forward}
+	case m.Tunnel == event.TunnelIPIP:
+		return event.Method{Forward: m.Forward}
+	case m.Tunnel == event.TunnelGRE:
+		m.Port = 0
+	}
+	return m
 }
 
 // addr is the address of a server as the kernel has it: only NAT has a port of
