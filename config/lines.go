@@ -113,6 +113,9 @@ func (b *builder) addressLine(n *syntax.Node, static bool) (a addressLine, words
 		case "peer":
 			if v, has := next(); has {
 				b.peer(&a, v, w[i].Pos)
+				if six && a.Peer.IsSingleIP() && !lifetime {
+					a.PreferredLft = 0 // compat: its prefix counts
+				}
 			}
 		case "preferred_lft":
 			if v, has := next(); has {
@@ -142,8 +145,8 @@ func (a *addressLine) mark(option string) bool {
 	switch option {
 	case "home":
 		a.Home = true
-	case "-nodad", "nodad":
-		a.NoDAD = true
+	case "-nodad": // compat: it takes away what IPv6 addresses have without it
+		a.DAD = true
 	case "mngtmpaddr":
 		a.ManageTempAddr = true
 	case "noprefixroute":
@@ -250,7 +253,7 @@ func (a *addressLine) words(lifetime bool, group string) []string {
 		add(true, "peer", formatPrefix(a.Peer))
 	}
 	add(a.Home, "home")
-	add(a.NoDAD, "-nodad")
+	add(a.DAD, "-nodad")
 	add(a.ManageTempAddr, "mngtmpaddr")
 	add(a.NoPrefixRoute, "noprefixroute")
 	add(a.AutoJoin, "autojoin")

@@ -228,7 +228,7 @@ func (k *kernel) Close() error {
 
 // addressFlags are the kernel's flags for an address. compat: a virtual IPv6
 // address is usable at once (nodad), because its duplicate would be the
-// former master's, which is on its way out.
+// former master's, which is on its way out; -nodad asks for the detection.
 func addressFlags(a *vrrp.Address) uint32 {
 	var f uint32
 	for _, o := range [...]struct {
@@ -236,7 +236,7 @@ func addressFlags(a *vrrp.Address) uint32 {
 		flag uint32
 	}{
 		{a.Home, unix.IFA_F_HOMEADDRESS},
-		{a.NoDAD || a.Prefix.Addr().Is6(), unix.IFA_F_NODAD},
+		{!a.DAD && a.Prefix.Addr().Is6(), unix.IFA_F_NODAD},
 		{a.ManageTempAddr, unix.IFA_F_MANAGETEMPADDR},
 		{a.NoPrefixRoute, unix.IFA_F_NOPREFIXROUTE},
 		{a.AutoJoin, unix.IFA_F_MCAUTOJOIN},

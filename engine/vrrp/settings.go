@@ -244,8 +244,10 @@ type Address struct {
 	Label     string
 	// Scope is the kernel's RT_SCOPE number, 0 global to 255 nowhere.
 	Scope uint8
-	// Home, NoDAD, ManageTempAddr, NoPrefixRoute and AutoJoin are the address flags.
-	Home, NoDAD, ManageTempAddr, NoPrefixRoute, AutoJoin bool
+	// Home, ManageTempAddr, NoPrefixRoute and AutoJoin are the address flags.
+	Home, ManageTempAddr, NoPrefixRoute, AutoJoin bool
+	// DAD asks for the detection of duplicates of an IPv6 address (-nodad).
+	DAD bool
 	// NoTrack: neither the interface nor a removal by others matters.
 	NoTrack bool
 	// PreferredLft is the preferred lifetime; Forever unless given.

@@ -1,0 +1,125 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package netns_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vigild/vigild/test/netns/lab"
+)
+
+// TestTwinInterfaces renames, deletes and makes anew the interfaces of a MASTER,
+// its own and another that it has an address and a route on: keepalived and
+// vigild must make the same transitions, and have everything in its place again.
+func TestTwinInterfaces(t *testing.T) {
+	t.Parallel()
+	var told [2][]string
+	t.Run("run", func(t *testing.T) {
+		for k, kind := range []lab.Kind{lab.Keepalived, lab.Vigild} {
+			t.Run(kind.String(), func(t *testing.T) {
+				t.Parallel()
+				told[k] = interfaced(t, kind)
+			})
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	if !slices.Equal(told[0], told[1]) {
+		t.Errorf("keepalived notifies\n%s\nvigild\n%s", strings.Join(told[0], " "), strings.Join(told[1], " "))
+	}
+}
+
+// interfaced runs one program and gives the states that its notify script was told.
+func interfaced(t *testing.T, kind lab.Kind) []string {
+	t.Helper()
+	l := lab.New(t)
+	wires := []*lab.Wire{l.Wire(), l.Wire()}
+	r := l.RouterNumber("twin", 7, wires...)
+	log := filepath.Join(l.Dir(), "told")
+	script := l.File("notify", "#!/bin/sh\necho $3 >>"+log+"\n", 0o755)
+	conf := fmt.Sprintf(`
+global_defs {
+    script_user root
+}
+static_ipaddress {
+    10.1.7.7/16 dev eth1
+}
+static_routes {
+    10.60.0.0/16 via 10.1.0.9 dev eth1
+}
+vrrp_instance VI_1 {
+    interface eth0
+    version 3
+    virtual_router_id 51
+    priority 100
+    advert_int 0.2
+    notify %s
+    virtual_ipaddress {
+        10.0.0.51/16
+    }
+    virtual_ipaddress_excluded {
+        10.1.0.51/16 dev eth1
+    }
+    virtual_routes {
+        10.21.0.0/16 via 10.1.0.9 dev eth1
+    }
+}
+`, script)
+	d := begin(r, kind, conf)
+	d.Wait("VI_1", lab.Master, starting)
+	states := func() []string {
+		text, _ := os.ReadFile(log)
+		return strings.Fields(string(text))
+	}
+	whole := func() bool {
+		addrs, routes := r.Run("ip", "-o", "addr"), r.Run("ip", "route")
+		for _, x := range []string{"eth0    inet 10.0.0.51/", "eth1    inet 10.1.0.51/", "eth1    inet 10.1.7.7/"} {
+			if !strings.Contains(addrs, x) {
+				return false
+			}
+		}
+		return strings.Contains(routes, "10.21.0.0/16 via 10.1.0.9 dev eth1") && strings.Contains(routes, "10.60.0.0/16 via 10.1.0.9 dev eth1")
+	}
+	lab.Until(t, soon, "everything in its place", whole)
+	for i, dev := range []string{"eth0", "eth1"} {
+		port := fmt.Sprintf("new%d", i)
+		for _, x := range []struct {
+			what       string
+			away, back func()
+		}{
+			{"renamed", func() {
+				r.IP("link set "+dev+" down", "link set "+dev+" name other", "link set other up")
+			}, func() {
+				r.IP("link set other down", "link set other name "+dev, "link set "+dev+" up")
+			}},
+			{"deleted", func() { r.IP("link del " + dev) }, func() {
+				r.IP("link add "+dev+" type veth peer name "+port+" netns "+wires[i].Name, "addr add "+r.Addr4(i).String()+"/16 dev "+dev, "link set "+dev+" up")
+				wires[i].IP("link set " + port + " master br0 up")
+			}},
+		} {
+			before := len(states())
+			x.away()
+			lab.Until(t, soon, fmt.Sprintf("%v is FAULT while %s is %s", kind, dev, x.what), func() bool {
+				return len(states()) == before+1 && states()[before] == lab.Fault
+			})
+			x.back()
+			lab.Until(t, soon, fmt.Sprintf("%v is MASTER when %s is back that was %s", kind, dev, x.what), func() bool {
+				return len(states()) == before+3 && states()[before+2] == lab.Master && whole()
+			})
+		}
+	}
+	if status := d.Stop(); status != 0 {
+		t.Errorf("%v ended with %d", kind, status)
+	}
+	if left := r.Run("ip", "-o", "addr"); strings.Contains(left, "0.51/") || strings.Contains(left, "10.1.7.7/") {
+		t.Errorf("%v left behind\n%s", kind, left)
+	}
+	return states()
+}
