@@ -344,6 +344,13 @@ func (b *builder) prune(nodes []*syntax.Node) []*syntax.Node {
 	return out
 }
 
+// Forget lets go of what is of no use to who does not check servers himself and prints nothing: with many servers it is
+// most of the configuration. What Notify says of them stays.
+func (c *Config) Forget() {
+	c.canonical, c.Services, c.Slim = nil, nil, nil
+	c.Health.Services = nil
+}
+
 // Print writes the configuration in its canonical form: today's spelling of every keyword, numbers and addresses as
 // they were understood, in the order of the original. It parses to the same configuration.
 func Print(c *Config) []byte { return syntax.Print(&syntax.Tree{Nodes: c.canonical}) }

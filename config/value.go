@@ -286,8 +286,8 @@ func oneOf(words []string, set func(*builder, string)) reader {
 		if !ok {
 			return nil
 		}
-		if slices.Contains(words, word) {
-			set(b, word)
+		if i := slices.Index(words, word); i >= 0 {
+			set(b, words[i]) // not the word itself, which is a piece of the whole text
 			return same(k, n, word)
 		}
 		b.err(n.ArgPos(0), RuleBadWord, "'"+n.Keyword+"' does not know '"+clip(word)+"'; it is ignored", strings.Join(words, " or "))

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -193,6 +194,10 @@ func generation(o *cmdline.Options, l *loaded, started time.Time) (*parent.Gener
 	for i := range c.VRRP.Instances {
 		in := &c.VRRP.Instances[i]
 		g.Adverts[in.Name] = in.AdvertInterval
+	}
+	if many := len(c.Health.Services) > 100; many {
+		c.Forget()
+		go debug.FreeOSMemory()
 	}
 	return g, nil
 }

@@ -126,5 +126,7 @@ func checkSettings(p *role.Prepared) (*check.Loaded, error) {
 	if s.Observe != nil {
 		s.Observe.Check.Apply(&c.Health, s.Observe.Sampling)
 	}
-	return &check.Loaded{Settings: &c.Health, Describe: c.Describe}, nil
+	// A copy, for a pointer into the configuration would keep all of it, and with it the text it was read from.
+	settings := c.Health
+	return &check.Loaded{Settings: &settings, Describe: c.Describe}, nil
 }

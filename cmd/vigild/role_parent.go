@@ -117,6 +117,9 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 	d.pids = &pidFiles{paths: paths, open: make(map[event.Role]*pidFile), fail: d.complain}
 	defer d.pids.remove()
 	defer d.listeners.close()
+	if d.o.DumpConf {
+		d.log.Info("configuration", "text", string(config.Print(c)))
+	}
 	g, err := d.generation(l)
 	if err != nil {
 		return fail(err)
@@ -125,9 +128,6 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 		if err := dumpCore(d.o.CorePattern); err != nil {
 			d.complain(err)
 		}
-	}
-	if d.o.DumpConf {
-		d.log.Info("configuration", "text", string(config.Print(c)))
 	}
 	d.script("startup_script", &c.Global.Startup, c.Global.StartupTimeout)
 	status := parent.New(d.options()).Run(g)
