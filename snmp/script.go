@@ -61,7 +61,7 @@ func verdict(s event.State) agentx.Value {
 		return agentx.Int(3)
 	case event.Down, event.Fault:
 		return agentx.Int(2)
-	case event.StateNone, event.Init, event.Backup, event.Master, event.Stop, event.Deleted, event.Unknown:
+	case event.StateNone, event.Init, event.Backup, event.Master, event.Stop, event.Deleted, event.Unknown, event.Disabled:
 	}
 	return agentx.Int(1)
 }

@@ -123,7 +123,7 @@ func (b *book) news(e *event.Event, told event.State) bool {
 	switch e.To {
 	case event.Deleted:
 		delete(b.told, key)
-	case event.StateNone, event.Init, event.Up, event.Down, event.Unknown:
+	case event.StateNone, event.Init, event.Up, event.Down, event.Unknown, event.Disabled:
 		return false
 	case event.Backup, event.Master, event.Fault, event.Stop:
 		b.told[key] = told

@@ -68,7 +68,7 @@ func state(s event.State) agentx.Value {
 		return agentx.Int(5)
 	case event.Deleted:
 		return agentx.Int(6)
-	case event.Up, event.Down, event.Unknown:
+	case event.Up, event.Down, event.Unknown, event.Disabled:
 		return agentx.Int(4)
 	}
 	return agentx.Int(4)

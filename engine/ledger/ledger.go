@@ -91,6 +91,8 @@ func (l *Ledger) Apply(e *event.Event) {
 		l.group(e, at)
 	case event.AddressAdded, event.AddressRemoved, event.AddressLost:
 		l.addresses(e)
+	case event.RouteLost:
+		// A route has no state here; the event is for the story and the log.
 	case event.AnnounceSent:
 		l.announced(e)
 	case event.InterfaceChanged:

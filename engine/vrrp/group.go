@@ -123,7 +123,7 @@ func (g *group) derive() event.State {
 		case event.Master:
 			masters++
 		case event.Backup, event.Stop, event.Deleted:
-		case event.StateNone, event.Up, event.Down, event.Unknown:
+		case event.StateNone, event.Up, event.Down, event.Unknown, event.Disabled:
 		}
 	}
 	switch {

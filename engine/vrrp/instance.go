@@ -198,7 +198,7 @@ func (r *Router) become(in *instance, to event.State, c cause) because {
 		in.wants = false
 		in.interval = in.set.AdvertInterval
 		in.heard.forget()
-	case event.StateNone, event.Up, event.Down, event.Unknown:
+	case event.StateNone, event.Up, event.Down, event.Unknown, event.Disabled:
 	}
 	r.arm(in)
 	in.last = event.Event{

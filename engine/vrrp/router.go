@@ -109,6 +109,8 @@ func (r *Router) Step(now event.Instant, in Input, out *Output) {
 		r.fileValue(in)
 	case ProcessCount:
 		r.processCount(in)
+	case ServiceState:
+		r.verdict(objectKey{event.SubjectVirtualServer, in.Name}, in.Up, in.Cause)
 	case BFDState:
 		r.bfdState(in)
 	case *Configure:

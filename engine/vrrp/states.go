@@ -63,7 +63,7 @@ func (r *Router) step(in *instance, x stimulus) {
 	case event.Fault:
 		r.inFault(in, &x)
 	case event.Stop, event.Deleted:
-	case event.StateNone, event.Up, event.Down, event.Unknown:
+	case event.StateNone, event.Up, event.Down, event.Unknown, event.Disabled:
 	}
 	r.arm(in)
 }
@@ -236,7 +236,7 @@ func (r *Router) inMaster(in *instance, x *stimulus) {
 		case event.Fault:
 			c.zeros = 1
 			r.become(in, event.Fault, c)
-		case event.StateNone, event.Init, event.Master, event.Stop, event.Deleted, event.Up, event.Down, event.Unknown:
+		case event.StateNone, event.Init, event.Master, event.Stop, event.Deleted, event.Up, event.Down, event.Unknown, event.Disabled:
 		}
 	case onGone:
 		// compat: the address is won back by a new election that is short.

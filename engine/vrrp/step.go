@@ -122,6 +122,15 @@ type BFDState struct {
 	Cause event.Ref
 }
 
+// ServiceState says whether a virtual server has its quorum. One that nothing
+// was said of has it, as its servers count as up before they are checked.
+type ServiceState struct {
+	Name string
+	Up   bool
+	// Cause is the service.quorum event of the check role.
+	Cause event.Ref
+}
+
 // Configure is a configuration: the first one starts the Router, later ones
 // reload it by difference. Before the first one the loop gives every Link and
 // IfAddr there is. Resume, on the first one, is what a predecessor of
@@ -185,6 +194,7 @@ func (ScriptResult) input() {}
 func (FileValue) input()    {}
 func (ProcessCount) input() {}
 func (BFDState) input()     {}
+func (ServiceState) input() {}
 func (*Configure) input()   {}
 func (*Done) input()        {}
 func (SendFailed) input()   {}

@@ -16,8 +16,8 @@ type objectKey struct {
 	name string
 }
 
-// object is a tracked script, file, process or BFD session. Interfaces are
-// tracked as ifaces.
+// object is a tracked script, file, process, BFD session or virtual server.
+// Interfaces are tracked as ifaces.
 type object struct {
 	key   objectKey
 	users []*instance
@@ -85,9 +85,9 @@ func (f *follow) up() bool {
 }
 
 // known says whether there is a verdict. compat: a file that was never read
-// holds 0, and a BFD session begins down.
+// holds 0, and a BFD session begins down. A virtual server begins up.
 func (f *follow) known() bool {
-	return f.ifc != nil || f.obj.known || f.obj.key.kind == event.SubjectFile || f.obj.key.kind == event.SubjectBFD
+	return f.ifc != nil || f.obj.known || f.obj.key.kind == event.SubjectFile || f.obj.key.elsewhere()
 }
 
 // delta is what the object adds to the priority now. compat: a positive weight
@@ -281,27 +281,42 @@ func (r *Router) believe(o *object) {
 	}
 }
 
-// bfdState takes the state of a BFD session.
-func (r *Router) bfdState(x BFDState) {
-	key := objectKey{event.SubjectBFD, x.Name}
+// verdict takes what another role has found out about an object, and has told
+// by the event cause if that is not zero.
+func (r *Router) verdict(key objectKey, up bool, cause event.Ref) {
 	o := r.objects[key]
 	if o == nil && !r.started {
-		o = &object{key: key}
-		o.timer.owner = o
+		o = newObject(key)
 		r.objects[key] = o
 	}
-	if o == nil || o.known && o.up == x.Up {
+	if o == nil || o.known && o.up == up {
 		return
 	}
 	from := o.state()
-	o.known, o.up = true, x.Up
-	if x.Cause == (event.Ref{}) {
+	was := o.up
+	o.known, o.up = true, up
+	if cause == (event.Ref{}) {
 		r.changed(o, from, event.Event{})
 		return
 	}
-	for _, in := range o.users {
-		r.review(in, event.ReasonNone, because{x.Cause, x.Cause})
+	if key.kind == event.SubjectVirtualServer && was == up {
+		return // it was taken for so
 	}
+	for _, in := range o.users {
+		r.review(in, event.ReasonNone, because{cause, cause})
+	}
+}
+
+// newObject is an object that nothing was said of.
+func newObject(key objectKey) *object {
+	o := &object{key: key, up: key.kind == event.SubjectVirtualServer}
+	o.timer.owner = o
+	return o
+}
+
+// elsewhere says whether an object has no settings here: another role keeps it.
+func (k objectKey) elsewhere() bool {
+	return k.kind == event.SubjectBFD || k.kind == event.SubjectVirtualServer
 }
 
 // track lets an instance follow an object.
@@ -315,9 +330,7 @@ func (r *Router) track(in *instance, t Track, ofGroup bool) {
 	key := objectKey{t.Kind, t.Name}
 	f.obj = r.objects[key]
 	if f.obj == nil {
-		// BFD sessions have no settings here.
-		f.obj = &object{key: key}
-		f.obj.timer.owner = f.obj
+		f.obj = newObject(key) // one that is kept elsewhere
 		r.objects[key] = f.obj
 		r.order = append(r.order, f.obj)
 	}
@@ -336,8 +349,7 @@ func (r *Router) installObjects(s *Settings) {
 		key := objectKey{kind, name}
 		o := old[key]
 		if o == nil {
-			o = &object{key: key}
-			o.timer.owner = o
+			o = newObject(key)
 		}
 		delete(old, key)
 		o.users = nil
@@ -374,7 +386,7 @@ func (r *Router) installObjects(s *Settings) {
 	}
 	for key, o := range old {
 		r.timers.remove(&o.timer)
-		if key.kind == event.SubjectBFD {
+		if key.elsewhere() {
 			o.users = nil
 			r.objects[key] = o
 		}
