@@ -112,7 +112,7 @@ func (r *Router) Step(now event.Instant, in Input, out *Output) {
 	case ServiceState:
 		r.verdict(objectKey{event.SubjectVirtualServer, in.Name}, in.Up, in.Cause)
 	case BFDState:
-		r.bfdState(in)
+		r.verdict(objectKey{event.SubjectBFD, in.Name}, in.Up, in.Cause)
 	case *Configure:
 		r.configure(in)
 	case *Done:

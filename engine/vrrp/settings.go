@@ -226,7 +226,8 @@ type Peer struct {
 
 // Track says that an instance or group follows an object.
 type Track struct {
-	// Kind is event.SubjectInterface, SubjectScript, SubjectFile, SubjectProcess or SubjectBFD.
+	// Kind is event.SubjectInterface, SubjectScript, SubjectFile, SubjectProcess,
+	// SubjectBFD or SubjectVirtualServer.
 	Kind event.SubjectKind
 	Name string
 	// Weight is -254 to 254; 0 means FAULT while the object is bad.
