@@ -31,11 +31,13 @@ type Files struct {
 	dirs   map[int32]string        // watch descriptor to folder
 	notify *os.File
 	ended  chan struct{}
+	// emptyWait is how long a file must stay empty to count as such.
+	emptyWait time.Duration
 }
 
 // NewFiles returns Files that watch nothing yet.
 func NewFiles(report func(Report)) *Files {
-	return &Files{report: report, made: map[string]bool{}}
+	return &Files{report: report, made: map[string]bool{}, emptyWait: 20 * time.Millisecond}
 }
 
 // watched are the changes that matter. A file that is being written is read
@@ -163,13 +165,10 @@ func (f *Files) changed(e *unix.InotifyEvent, name string) {
 			f.say(&c, v)
 		case e.Mask&unix.IN_CREATE == 0:
 			// Perhaps somebody has just emptied it to write the next number.
-			time.AfterFunc(emptyWait, func() { f.look(&c) })
+			time.AfterFunc(f.emptyWait, func() { f.look(&c) })
 		}
 	}
 }
-
-// emptyWait is how long a file must stay empty to count as such.
-const emptyWait = 20 * time.Millisecond
 
 // look reads a file that is tracked still.
 func (f *Files) look(c *FileSettings) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vigild/vigild/engine/event"
 )
@@ -57,6 +58,7 @@ func TestFilesAreFollowed(t *testing.T) {
 	d := newDiary()
 	f := NewFiles(d.report)
 	defer f.Close()
+	f.emptyWait = time.Hour // whoever writes here may be held up for as long as that
 	if err := f.Configure([]FileSettings{{Name: "one", Path: one}, {Name: "two", Path: two}}); err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +123,21 @@ func values(list []Report) string {
 	}
 	// The digits stand in reverse, which does for counting.
 	return strings.ReplaceAll(b.String(), "two=01", "two=10")
+}
+
+// TestFileThatStaysEmpty: it counts as 0, as keepalived takes it, but not at once.
+func TestFileThatStaysEmpty(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "5")
+	d := newDiary()
+	f := NewFiles(d.report)
+	defer f.Close()
+	if err := f.Configure([]FileSettings{{Name: "f", Path: path}}); err != nil {
+		t.Fatal(err)
+	}
+	d.wait(t, "the value at the start", value("f", 5))
+	put(t, path, "")
+	d.wait(t, "nothing", value("f", 0))
 }
 
 func TestFilesAtAReload(t *testing.T) {
