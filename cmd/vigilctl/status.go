@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,6 +62,7 @@ func (a *app) printStatus(s *api.Status) {
 		rows = append(rows, []cell{{text: g.Name}, {g.State.String(), a.paint.state(g.State)}, {text: ago(s, g.SinceWall)}, {text: strings.Join(g.Members, ", ")}})
 	}
 	table(a.out, a.paint, []string{"GROUP", "STATE", "FOR", "MEMBERS"}, rows)
+	a.printServices(s)
 	rows = nil
 	for _, t := range s.Tracked {
 		value := ""
@@ -134,10 +136,37 @@ func (a *app) printInstances(w io.Writer, s *api.Status) {
 		})
 	}
 	if len(rows) == 0 {
-		fmt.Fprintln(w, "\nNo VRRP instance is configured.")
+		if len(s.Services) == 0 {
+			fmt.Fprintln(w, "\nNo VRRP instance is configured.")
+		}
 		return
 	}
 	table(w, a.paint, []string{"INSTANCE", "STATE", "FOR", "REASON", "PRIORITY", "MASTER", "INTERFACE", "VRID", "ADDRESSES"}, rows)
+}
+
+func (a *app) printServices(s *api.Status) {
+	var rows [][]cell
+	for i := range s.Services {
+		v := &s.Services[i]
+		var notes []string
+		for note, on := range map[string]bool{"sorry server stands in": v.Sorry, "suspended": v.Suspended, "brake": v.Braked} {
+			if on {
+				notes = append(notes, note)
+			}
+		}
+		slices.Sort(notes)
+		rows = append(rows, []cell{
+			{text: v.Name},
+			{v.State.String(), a.paint.state(v.State)},
+			{text: ago(s, v.SinceWall)},
+			{text: fmt.Sprintf("%d of %d", v.Up, v.Up+v.Down+v.Disabled)},
+			{text: fmt.Sprintf("%d (%d)", v.Alive, v.Quorum)},
+			{text: strconv.FormatUint(v.Active, 10)},
+			{text: v.Scheduler + " " + v.Method},
+			{text: strings.Join(notes, ", ")},
+		})
+	}
+	table(a.out, a.paint, []string{"SERVICE", "STATE", "FOR", "UP", "WEIGHT (QUORUM)", "OPEN", "SCHEDULER", ""}, rows)
 }
 
 // priority shows the effective priority, and the configured one where it differs.

@@ -15,11 +15,14 @@ import (
 
 func (a *app) whyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "why [INSTANCE...]",
-		Short: "Explain the last transition of an instance, with its evidence and a timeline",
-		Long: "Explain the last transition of each INSTANCE: what happened and when, the cause,\n" +
-			"the evidence for it, what was done and how long it took. Without INSTANCE all are\n" +
-			"explained, the newest transition first.",
+		Use:   "why [INSTANCE|SERVICE [SERVER]...]",
+		Short: "Explain the last change of an instance or server, with its evidence and a timeline",
+		Long: "Explain the last change of each VRRP INSTANCE, virtual SERVICE, or real SERVER of\n" +
+			"the service before it: what happened and when, the cause, the evidence for it, what\n" +
+			"was done and how long it took. Without a name all instances are explained, the\n" +
+			"newest transition first.",
+		Example: "  vigilctl why VI_1\n" +
+			"  vigilctl why tcp/192.0.2.1:443 198.51.100.2:443",
 		ValidArgsFunction: a.completeInstances,
 		RunE: func(c *cobra.Command, names []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), askTimeout)
@@ -29,7 +32,7 @@ func (a *app) whyCommand() *cobra.Command {
 				return err
 			}
 			if a.json {
-				if len(names) == 1 {
+				if len(names) > 0 && len(answers) == 1 {
 					return a.printJSON(answers[0])
 				}
 				return a.printJSON(answers)
@@ -53,15 +56,7 @@ func (a *app) explain(ctx context.Context, names []string) ([]explain.Answer, er
 	if len(names) == 0 {
 		return a.client().WhyAll(ctx)
 	}
-	var out []explain.Answer
-	for _, name := range names {
-		answer, err := a.client().Why(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, *answer)
-	}
-	return out, nil
+	return a.client().WhyNames(ctx, names)
 }
 
 // cleanAnswer takes what could command a terminal out of the texts, before
@@ -100,6 +95,11 @@ func (a *app) completeInstances(c *cobra.Command, given []string, _ string) ([]s
 	for _, in := range s.Instances {
 		if !taken[in.Name] {
 			out = append(out, cobra.CompletionWithDesc(in.Name, in.State.String()))
+		}
+	}
+	for i := range s.Services {
+		if v := &s.Services[i]; !taken[v.Name] {
+			out = append(out, cobra.CompletionWithDesc(v.Name, v.State.String()))
 		}
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp

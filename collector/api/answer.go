@@ -20,6 +20,7 @@ type Status struct {
 	Problems  []string         `json:"problems"`
 	Instances []InstanceStatus `json:"instances"`
 	Groups    []GroupStatus    `json:"groups"`
+	Services  []ServiceStatus  `json:"services"`
 	Tracked   []TrackedStatus  `json:"tracked"`
 	Channels  []ChannelStatus  `json:"channels"`
 	Workers   []WorkerStatus   `json:"workers"`

@@ -48,6 +48,17 @@ func (c *Client) Why(ctx context.Context, instance string) (out *explain.Answer,
 	return out, c.get(ctx, "/api/v1/why/"+url.PathEscape(instance), &out)
 }
 
+// WhyNames asks for explanations of instances, virtual servers, and real
+// servers, each after its virtual server.
+func (c *Client) WhyNames(ctx context.Context, names []string) (out []explain.Answer, err error) {
+	return out, c.get(ctx, "/api/v1/why?"+url.Values{"name": names}.Encode(), &out)
+}
+
+// Services asks how virtual servers and their real servers are.
+func (c *Client) Services(ctx context.Context) (out []ServiceStatus, err error) {
+	return out, c.get(ctx, "/api/v1/services", &out)
+}
+
 // WhyAll asks for the explanation of every instance, newest transition first.
 func (c *Client) WhyAll(ctx context.Context) (out []explain.Answer, err error) {
 	return out, c.get(ctx, "/api/v1/why", &out)

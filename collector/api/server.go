@@ -104,6 +104,7 @@ func (s *Server) endpoints() []endpoint {
 		{"/api/v1/status", s.status},
 		{"/api/v1/instances", s.instances},
 		{"/api/v1/instances/{instance}", s.instance},
+		{"/api/v1/services", s.services},
 		{"/api/v1/events", s.events},
 		{"/api/v1/why", s.whyAll},
 		{"/api/v1/why/{instance}", s.why},
@@ -198,8 +199,13 @@ func (s *Server) why(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// whyAll explains every instance, the newest transition first.
-func (s *Server) whyAll(w http.ResponseWriter, _ *http.Request) {
+// whyAll explains what the query names, else every instance, the newest
+// transition first.
+func (s *Server) whyAll(w http.ResponseWriter, r *http.Request) {
+	if names := r.URL.Query()["name"]; len(names) > 0 {
+		s.whyNames(w, r, names)
+		return
+	}
 	all := slices.Clone(s.src.View().Instances)
 	slices.SortStableFunc(all, func(a, b *ledger.Instance) int {
 		switch {

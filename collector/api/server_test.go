@@ -219,7 +219,7 @@ func TestErrorsNameTheRemedy(t *testing.T) {
 	empty.server = New(empty, Options{})
 	rec := httptest.NewRecorder()
 	empty.server.ServeHTTP(rec, httptest.NewRequest("GET", "/api/v1/why/VI_1", nil))
-	if !strings.Contains(rec.Body.String(), "no instance is configured") {
+	if !strings.Contains(rec.Body.String(), "nothing of the kind is configured") {
 		t.Errorf("%s", rec.Body)
 	}
 }

@@ -79,6 +79,9 @@ func checkAnswer(t *testing.T, name string, a *explain.Answer) {
 	if !strings.HasSuffix(a.Cause, ".") || strings.HasPrefix(a.Cause, "The reason given is") || strings.Contains(a.Cause, "something that is tracked") {
 		t.Errorf("%s: %s to %s (%s): %q", name, a.From, a.To, a.Reason, a.Cause)
 	}
+	if a.Reason != event.ReasonNone && strings.HasSuffix(a.Cause, "failed: "+a.Reason.String()+".") {
+		t.Errorf("%s: %s to %s: no sentence for %s", name, a.From, a.To, a.Reason)
+	}
 	if len(a.Timeline) == 0 || a.ID == "" || a.What == "" {
 		t.Errorf("%s: incomplete: %+v", name, a)
 	}

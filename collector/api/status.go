@@ -17,7 +17,7 @@ import (
 func statusOf(v *ledger.View, now time.Time) *Status {
 	out := &Status{
 		Wall: now.UnixNano(), Version: v.Global.Version, RouterID: v.Global.RouterID, Generation: v.Global.Generation,
-		Problems: []string{}, Instances: []InstanceStatus{}, Groups: []GroupStatus{}, Tracked: []TrackedStatus{},
+		Problems: []string{}, Instances: []InstanceStatus{}, Groups: []GroupStatus{}, Services: []ServiceStatus{}, Tracked: []TrackedStatus{},
 		Channels: []ChannelStatus{}, Workers: []WorkerStatus{},
 		Config: ConfigStatus{
 			Loads: v.Config.Loads, Failures: v.Config.Failures, LastOK: v.Config.LastOK,
@@ -32,6 +32,11 @@ func statusOf(v *ledger.View, now time.Time) *Status {
 	}
 	for _, g := range v.Groups {
 		out.Groups = append(out.Groups, GroupStatus{g.Row.Subject.Name, g.State, g.SinceWall, append([]string{}, g.Row.Members...)})
+	}
+	if v.Pool != nil {
+		for _, s := range v.Pool.Services {
+			out.Services = append(out.Services, serviceStatus(s, false))
+		}
 	}
 	for _, s := range v.Scripts {
 		out.Tracked = append(out.Tracked, TrackedStatus{Kind: event.SubjectScript, Name: s.Row.Subject.Name, State: s.State, ChangedWall: s.ChangedWall})
@@ -109,6 +114,7 @@ func problems(v *ledger.View) []string {
 		}
 		out = append(out, addressProblems(in)...)
 	}
+	out = append(out, poolProblems(v.Pool)...)
 	for i := range v.Denied {
 		add("%s", explain.Sentence(&v.Denied[i]))
 	}

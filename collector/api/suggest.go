@@ -14,7 +14,7 @@ const suggestMax = 10
 // suggest says which name was probably meant, or which names there are.
 func suggest(name string, known []string) string {
 	if len(known) == 0 {
-		return "no instance is configured; look at vigilctl status"
+		return "nothing of the kind is configured; look at vigilctl status"
 	}
 	best, distance := "", len(name)/2+2
 	for _, k := range known {

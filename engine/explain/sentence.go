@@ -60,7 +60,9 @@ func Sentence(e *event.Event) string {
 		return with(fmt.Sprintf("The %s worker itself stood still for %s", e.Origin, Duration(e.Took)), e.Detail)
 	case event.ClockStepped:
 		return with("The wall clock was stepped by "+Duration(e.Took), e.Detail)
-	case event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.ServiceBrake, event.IPVSApplied, event.KindNone:
+	case event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.ServiceBrake, event.IPVSApplied:
+		return poolSentence(e)
+	case event.KindNone:
 		return plainSentence(e)
 	}
 	return plainSentence(e)

@@ -54,11 +54,8 @@ func samples() []event.Event {
 		{Kind: event.PrivilegeDenied, Subject: worker, Detail: "real-time priority"},
 		{Kind: event.Stalled, Origin: event.RoleVRRP, Took: 6680 * time.Millisecond},
 		{Kind: event.ClockStepped, Took: -90 * time.Minute},
-		{Kind: event.CheckOutcome, Subject: event.Subject{Kind: event.SubjectRealServer, Name: "tcp://192.0.2.1:80", Sub: "198.51.100.9:80"}, To: event.Down},
-		{Kind: event.ServerState, Subject: event.Subject{Kind: event.SubjectRealServer, Name: "tcp://192.0.2.1:80", Sub: "198.51.100.9:80"}, To: event.Up},
-		{Kind: event.ServiceQuorum, Subject: event.Subject{Kind: event.SubjectVirtualServer, Name: "tcp://192.0.2.1:80"}, To: event.Down},
-		{Kind: event.IPVSApplied, Subject: event.Subject{Kind: event.SubjectVirtualServer, Name: "tcp://192.0.2.1:80"}},
 	}
+	out = append(out, poolSamples()...)
 	for _, tr := range event.Transitions() {
 		out = append(out, change(tr.From, tr.To, tr.Reason, silent))
 	}

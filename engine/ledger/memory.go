@@ -186,6 +186,7 @@ func (p *pool) restore(v *Pool) {
 			return
 		}
 		s.Row, s.State, s.SinceWall, s.Last, s.Brake, s.Story = from.Row, from.State, from.SinceWall, from.Last, from.Brake, from.Story
+		s.Because = from.Because
 		if s.Last != nil {
 			s.at = s.Last.At
 			p.remember(s.Last, tale{service: s})
@@ -196,6 +197,7 @@ func (p *pool) restore(v *Pool) {
 				return
 			}
 			r.Row, r.State, r.SinceWall, r.Last, r.Outcome, r.Story = of.Row, of.State, of.SinceWall, of.Last, of.Outcome, of.Story
+			r.Because = of.Because
 			if r.Last != nil {
 				r.at = r.Last.At
 				p.remember(r.Last, tale{server: r})

@@ -149,7 +149,10 @@ func (p *pool) serverState(e *event.Event) {
 	}
 	p.picture = nil
 	p.forget(v.Last)
-	v.at, v.State, v.SinceWall, v.Last, v.Story = e.At, e.To, e.Wall, held(e), nil
+	v.at, v.State, v.SinceWall, v.Last, v.Story, v.Because = e.At, e.To, e.Wall, held(e), nil, nil
+	if v.Outcome != nil && v.Outcome.Ref() == e.Cause {
+		v.Because = []event.Event{*v.Outcome}
+	}
 	p.remember(e, tale{server: v})
 }
 
@@ -163,7 +166,10 @@ func (p *pool) quorum(e *event.Event) {
 	}
 	p.picture = nil
 	p.forget(s.Last)
-	s.at, s.State, s.SinceWall, s.Last, s.Story = e.At, e.To, e.Wall, held(e), nil
+	s.at, s.State, s.SinceWall, s.Last, s.Story, s.Because = e.At, e.To, e.Wall, held(e), nil, nil
+	if t := p.tales[e.Cause]; t.server != nil && t.server.Last.Ref() == e.Cause {
+		s.Because = append([]event.Event{*t.server.Last}, t.server.Because...)
+	}
 	p.remember(e, tale{service: s})
 }
 

@@ -75,6 +75,9 @@ func TestPoolFollowsServers(t *testing.T) {
 	if v.State != event.Down || v.Last.Ref() != down || v.Outcome.Ref() != failed || len(v.Story) != 3 {
 		t.Errorf("the server is %v, with %d events in its story", v.State, len(v.Story))
 	}
+	if len(s.Because) != 2 || s.Because[0].Ref() != down || s.Because[1].Ref() != failed || len(v.Because) != 1 {
+		t.Errorf("the service went down because of %v, the server because of %v", s.Because, v.Because)
+	}
 	if up := s.Server("198.51.100.1:80"); up.State != event.Up || up.Last != nil {
 		t.Errorf("the other server is %v, with a change %v", up.State, up.Last)
 	}

@@ -339,6 +339,9 @@ type Service struct {
 	// there was none.
 	Last  *event.Event `json:"last,omitempty"`
 	Brake *event.Event `json:"brake,omitempty"`
+	// Because are the events that led to Last, the nearest first: a server.state
+	// and its check.outcome.
+	Because []event.Event `json:"because,omitempty"`
 	// Story is what Last led to, oldest first, at most PoolStoryMax.
 	Story []event.Event `json:"story,omitempty"`
 	// Tally is absolute since the ledger began; the kernel's counts are its own.
@@ -360,6 +363,8 @@ type Server struct {
 	// there was none.
 	Last    *event.Event `json:"last,omitempty"`
 	Outcome *event.Event `json:"outcome,omitempty"`
+	// Because is the check.outcome that led to Last, empty if it was another event.
+	Because []event.Event `json:"because,omitempty"`
 	// Story is what Last led to, oldest first, at most PoolStoryMax.
 	Story []event.Event `json:"story,omitempty"`
 	// Tally is absolute since the ledger began; the kernel's counts are its own.
