@@ -295,6 +295,7 @@ func TestMany(t *testing.T) {
 // TestThick: while many results come, the owner is not to be woken for each, and is told when to look.
 func TestThick(t *testing.T) {
 	_, open := listener(t, "127.0.0.1:0")
+	silent := deaf(t)
 	e := engine(t, 10)
 	span := func(each int) {
 		e.count, e.since = 0, time.Since(e.born)+time.Hour // no span ends while these are made
@@ -306,7 +307,14 @@ func TestThick(t *testing.T) {
 		e.Collect()
 	}
 	span(thickCount + 1)
-	e.Start(1, &Spec{To: deaf(t)}, 5*time.Second)
+	e.Start(1, &Spec{To: silent}, 5*time.Second)
+	if in, ok := e.Next(); !ok || in != 0 {
+		t.Errorf("the first look is in %s", in)
+	}
+	e.since = time.Since(e.born) // however long this machine stood still
+	if len(e.Collect()) != 0 {
+		t.Error("a deaf server answers")
+	}
 	if in, ok := e.Next(); e.Listen() || !ok || in > hold {
 		t.Errorf("listens: %t; next look in %s", e.Listen(), in)
 	}
