@@ -578,6 +578,6 @@ func (b *builder) probeCheck(s *health.CheckSettings, d *serviceDraft, rs *serve
 	if p == nil {
 		return false
 	}
-	s.Kind, s.Prober, s.Spec, s.Target, s.Detail, s.Timeout = p.Kind, p, p.Key(), p.Target.To, p.Detail, p.Timeout
+	s.Kind, s.Prober, s.Spec, s.Target, s.Detail, s.Timeout, s.Rise = p.Kind, p, p.Key(), p.Target.To, p.Detail, p.Timeout, p.Rise
 	return true
 }

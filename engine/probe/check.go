@@ -38,7 +38,7 @@ type Check struct {
 	Target Target
 	// Timeout is connect_timeout: what a connection, and each read, may take.
 	Timeout time.Duration
-	// Rise is how many attempts must pass in a row before one that failed is good again.
+	// Rise is how many attempts must pass in a row before one that failed is good again; 0 means 1.
 	Rise uint32
 	// Prober tries it.
 	Prober Prober

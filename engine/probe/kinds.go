@@ -54,7 +54,7 @@ func Parse(checker event.Checker, n *syntax.Node, d Defaults) (*Check, []syntax.
 		}}
 	}
 	p := &parser{node: n, defaults: d}
-	c := &Check{Kind: checker, Rise: 1}
+	c := &Check{Kind: checker}
 	k.parse(p, c)
 	if p.useless {
 		return nil, p.found
