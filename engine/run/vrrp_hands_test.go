@@ -305,48 +305,6 @@ func TestPulseWithBells(t *testing.T) {
 	}
 }
 
-// Bells ring for what masters hear, each on its own interface and in its family.
-func TestBellsRingForMasters(t *testing.T) {
-	plain := vrrp.InstanceSettings{
-		Name: "V", Family: 4, Version: 3, VRID: 7, Interface: "eth0", State: event.Master, Priority: 255,
-		AdvertInterval: time.Second, DownTimerAdverts: 3, Multicast: netip.MustParseAddr("224.0.0.18"), Accept: true,
-		Addresses: []vrrp.Address{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}},
-	}
-	backup, elsewhere := plain, plain
-	backup.Name, backup.VRID, backup.Priority, backup.State = "W", 8, 100, event.Backup
-	elsewhere.Name, elsewhere.Interface, elsewhere.VRID = "X", "eth1", 9
-	m := vrrp.New(1)
-	var out vrrp.Output
-	for _, in := range []vrrp.Input{
-		vrrp.Link{IfIndex: 2, Name: "eth0", Present: true, Up: true, MTU: 1500},
-		vrrp.Link{IfIndex: 3, Name: "eth1", Present: true, Up: true, MTU: 1500},
-		vrrp.IfAddr{IfIndex: 2, Prefix: netip.MustParsePrefix("10.0.0.1/24"), Present: true},
-		vrrp.IfAddr{IfIndex: 3, Prefix: netip.MustParsePrefix("10.1.0.1/24"), Present: true},
-		&vrrp.Configure{Settings: &vrrp.Settings{Instances: []vrrp.InstanceSettings{plain, backup, elsewhere}}},
-	} {
-		m.Step(event.Instant(time.Second), in, &out)
-	}
-	open := map[raw.Listen]*raw.Receiver{
-		{IfIndex: 2, Family: 4}: nil, {IfIndex: 2, Family: 4, AH: true}: nil, {IfIndex: 2, Family: 6}: nil,
-		{IfIndex: 3, Family: 4}: nil, {IfIndex: 4, Family: 4}: nil,
-	}
-	for l, got := range masters(m, open) {
-		var want raw.VRIDs
-		switch {
-		case l.IfIndex == 2 && l.Family == 4:
-			want.Add(7)
-		case l.IfIndex == 3:
-			want.Add(9)
-		}
-		if *got != want {
-			t.Errorf("%+v: %x, want %x", l, *got, want)
-		}
-	}
-	if n := len(masters(m, open)); n != len(open) {
-		t.Errorf("%d of %d sockets", n, len(open))
-	}
-}
-
 func TestInboxKeepsOrderAndRefusesWhenClosed(t *testing.T) {
 	poller, err := raw.NewPoller()
 	if err != nil {
