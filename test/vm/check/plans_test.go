@@ -223,7 +223,7 @@ var plans = map[string]plan{
 	},
 	"marks, groups, persistence, tunnels": {
 		servers: 2, listen: listen(echo), conf: many,
-		stages: []stage{
+		stages: granular([]stage{
 			{
 				what: "start", any: true,
 				table: `
@@ -260,7 +260,7 @@ var plans = map[string]plan{
 				VS [2001:db8::100]:udp:53 DOWN`,
 			},
 			{what: "SIGTERM", do: stop},
-		},
+		}),
 	},
 	"UDP_CHECK": {
 		servers: 2, listen: listen(func(s *farm.Server) { s.UDP(53) }),
@@ -272,6 +272,15 @@ var plans = map[string]plan{
 		conf:   udp("DNS_CHECK { connect_timeout 3\n retry 0\n type A\n name www.example. }"),
 		stages: datagrams(farm.Refuses, farm.Wrong, farm.Hangs, farm.Other, farm.Garbage),
 	},
+}
+
+// granular says what vigild does with persistence_granularity of a group, which
+// keepalived reads and forgets.
+func granular(stages []stage) []stage {
+	for i := range stages {
+		stages[i].ours = strings.ReplaceAll(stages[i].table, "-p 50 ", "-p 50 -M 255.255.255.0 ")
+	}
+	return stages
 }
 
 // udp is a service over UDP.
