@@ -323,13 +323,14 @@ func (p *Pool) followObjects() {
 // retire removes a virtual server.
 func (p *Pool) retire(s *service) {
 	s.each(p.dismiss)
-	p.braked = slices.DeleteFunc(p.braked, func(x *service) bool { return x == s })
 	if s.suspended {
 		p.tally.Suspends--
 	}
-	p.emit(event.Event{
+	e := event.Event{
 		Kind: event.ServiceQuorum, Subject: s.subject, From: s.state(), To: event.Deleted, Reason: event.Reload, Cause: p.config, Root: p.config,
-	})
+	}
+	s.arithmetic(&e.Evidence.Check, s.alive, 0)
+	p.emit(e)
 }
 
 // dismiss removes a server.
@@ -338,11 +339,14 @@ func (p *Pool) dismiss(v *server) {
 	for _, id := range v.checks {
 		p.freeCheck(id)
 	}
-	v.held = false
-	s.brake.held = slices.DeleteFunc(s.brake.held, func(x *server) bool { return x == v })
+	if v.held {
+		p.unhold(v)
+	}
 	s.brake.removed = slices.DeleteFunc(s.brake.removed, func(r removal) bool { return r.server == v })
 	s.dirty = slices.DeleteFunc(s.dirty, func(x *server) bool { return x == v })
-	p.emit(event.Event{
+	e := event.Event{
 		Kind: event.ServerState, Subject: v.subject, From: v.state(), To: event.Deleted, Reason: event.Reload, Cause: p.config, Root: p.config,
-	})
+	}
+	s.arithmetic(&e.Evidence.Check, int64(v.pooled()), 0)
+	p.emit(e)
 }

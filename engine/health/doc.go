@@ -79,6 +79,7 @@
 //	server any      reload  -                     keeps its state                           vigild reload-servers
 //	server any      reload  other checks          by those that are left                    compat reload-checks
 //	server any      reload  removed               DELETED, it leaves                        vigild reload-servers
+//	server any      reload  held, or the brake    held no more                              vigild reload-brake
 //	server any      reload  another method        another destination                       vigild reload-properties
 //	server any      stop    -                     nothing                                   compat stop
 //	server UP       stop    omega                 DOWN                                      compat omega

@@ -136,7 +136,11 @@ func sums(c *event.Counters) error {
 			return fmt.Errorf("check %d failed %d times of %d, %d in a row", t.ID, t.Failures, t.Attempts, t.Failing)
 		}
 	}
+	held := map[uint32]bool{}
 	for _, t := range c.Servers {
+		if t.State != event.Down && down[t.ID] {
+			held[t.Service] = true
+		}
 		if t.State == event.Up {
 			up[t.Service]++
 			alive[t.Service] += int64(t.Weight)
@@ -161,6 +165,9 @@ func sums(c *event.Counters) error {
 		}
 		if up[s.ID] != s.Up || !s.Sorry && alive[s.ID] != s.Alive {
 			return fmt.Errorf("service %d has %d up of weight %d, and counts %d of %d", s.ID, up[s.ID], alive[s.ID], s.Up, s.Alive)
+		}
+		if s.Braked && !held[s.ID] {
+			return fmt.Errorf("service %d is braked and holds nobody", s.ID)
 		}
 		if s.Sorry && s.State == event.Up {
 			return fmt.Errorf("service %d is UP with its sorry server", s.ID)
