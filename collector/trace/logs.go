@@ -65,8 +65,12 @@ func eventName(k event.Kind) string {
 		return "vigil.check.state_change"
 	case event.ServiceQuorum:
 		return "vigil.virtual_server.quorum_change"
+	case event.ServiceBrake:
+		return "vigil.virtual_server.brake"
+	case event.IPVSApplied:
+		return "vigil.ipvs.applied"
 	case event.KindNone, event.AddressAdded, event.AddressRemoved, event.AnnounceSent, event.ExecDone, event.NotifySent,
-		event.CheckOutcome, event.ServiceBrake, event.IPVSApplied:
+		event.CheckOutcome:
 	}
 	return ""
 }

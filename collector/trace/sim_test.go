@@ -18,6 +18,7 @@ import (
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/test/sim"
+	"github.com/vigild/vigild/test/sim/pool"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -58,6 +59,37 @@ func TestTranscripts(t *testing.T) {
 			}
 			if b.String() != string(want) {
 				t.Errorf("%s:\n%s\nwant\n%s", path, b.String(), want)
+			}
+		})
+	}
+}
+
+// pooled are the transcripts of virtual servers of which the traces are kept.
+var pooled = []string{"fail-and-recover", "quorum", "refused", "slow-and-sampled", "misc-dynamic"}
+
+func TestPoolTranscripts(t *testing.T) {
+	for _, name := range pooled {
+		t.Run(name, func(t *testing.T) {
+			played, err := pool.Run(filepath.Join("..", "..", "test", "sim", "pool", "transcripts", name+".txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := spansOf(played.Events)
+			path := filepath.Join("testdata", "pool", name+".golden")
+			if *update {
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("%s:\n%s\nwant\n%s", path, got, want)
 			}
 		})
 	}

@@ -90,6 +90,14 @@ func (t *teller) tell(e *event.Event) {
 		t.announce(e)
 	case event.NotifySent, event.NotifyFailed:
 		t.delivery(e)
+	case event.CheckOutcome:
+		t.outcome(e)
+	case event.ServerState:
+		t.server(e)
+	case event.ServiceQuorum:
+		t.quorum(e)
+	case event.IPVSApplied:
+		t.applied(e)
 	case event.ExecDone:
 		if e.Subject.Kind == event.SubjectChannel {
 			if len(t.exits) >= pastMax {
@@ -99,7 +107,7 @@ func (t *teller) tell(e *event.Event) {
 		}
 	case event.KindNone, event.VRRPAdvertRejected, event.VRRPPriority, event.VRRPConflict, event.VRRPNearMiss, event.VRRPSuspicion, event.AddressLost, event.RouteLost,
 		event.InterfaceChanged, event.TrackChanged, event.WorkerStarted, event.WorkerLost, event.LinkGap, event.PrivilegeDenied,
-		event.Stalled, event.ClockStepped, event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.ServiceBrake, event.IPVSApplied:
+		event.Stalled, event.ClockStepped, event.ServiceBrake:
 	}
 }
 
