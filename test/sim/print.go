@@ -201,6 +201,8 @@ func tallyText(t *event.Tally) string {
 	show("two_masters", t.TwoMasters)
 	show("claims", t.Claims)
 	show("restored", t.Restored)
+	show("promotions", t.Promotions)
+	show("demotions", t.Demotions)
 	show("missed", t.Missed)
 	show("near_misses", t.NearMisses)
 	show("garps", t.GratuitousARPs)
