@@ -160,9 +160,13 @@ func (w *watcher) build(s *shared, n *notify.Settings) error {
 	w.agent = snmp.New(snmp.Options{
 		Dial: w.dial, Always: s.SNMP || s.Observe.SNMP.Enabled, ConflictTraps: s.Observe.SNMP.ConflictTraps, Publish: w.publish,
 	}, w.role)
+	var tier collector.Tier
+	if err := tier.UnmarshalText([]byte(s.Observe.Metrics.Tier)); err != nil {
+		return fmt.Errorf("metrics/tier: %w", err)
+	}
 	metrics, err := collector.New(collector.Options{
 		Build: collector.Build{Version: version}, Started: time.Unix(0, s.Started), Channels: w.channels, Log: w.logged, OTLP: w.otlp,
-		SNMP: w.snmp,
+		SNMP: w.snmp, Tier: tier,
 	}, w.role)
 	if err != nil {
 		return err

@@ -37,6 +37,7 @@ const DefaultFile = "/etc/vigil/vigil.yaml"
 // Settings is vigil.yaml: how vigild is observed and run. What it keeps alive is in keepalived.conf and nowhere else.
 type Settings struct {
 	Web      Web       `koanf:"web"`
+	Metrics  Metrics   `koanf:"metrics"`
 	VRRP     Judgement `koanf:"vrrp"`
 	Check    Care      `koanf:"check"`
 	Control  Control   `koanf:"control"`
@@ -57,6 +58,12 @@ type Web struct {
 	ConfigFile string `koanf:"config_file"`
 	// Lifecycle lets PUT and POST on /-/reload read the configuration again.
 	Lifecycle bool `koanf:"lifecycle"`
+}
+
+// Metrics is how much /metrics tells.
+type Metrics struct {
+	// Tier is aggregate (virtual servers only), basic (each real server as well) or full.
+	Tier string `koanf:"tier"`
 }
 
 // Judgement is what a router does where keepalived leaves no choice; keepalived.conf has no words for it.
@@ -187,6 +194,7 @@ type Sampling struct {
 func defaults() map[string]any {
 	return map[string]any{
 		"web/listen": []string{":10112"}, "web/config_file": "", "web/lifecycle": false,
+		"metrics/tier":         "basic",
 		"vrrp/address_removed": "keepalived", "vrrp/self_suspicion": true,
 		"check/brake_percent": 0, "check/brake_window": "0s", "check/share_probes": false, "check/poll": "10s",
 		"control/socket": "/run/vigil/control.sock", "control/group": "", "control/mode": "0660",
@@ -387,6 +395,7 @@ func (o *Settings) check() error {
 	if o.SMTP.Password != "" && o.SMTP.PasswordFile != "" {
 		errs = append(errs, errors.New("settings: smtp/password and smtp/password_file exclude each other"))
 	}
+	oneOf("metrics/tier", o.Metrics.Tier, "aggregate", "basic", "full")
 	oneOf("log/format", o.Log.Format, "text", "json", "syslog", "journald")
 	oneOf("log/level", o.Log.Level, "debug", "info", "warn", "error")
 	if o.Retain.Events < 1 || o.Retain.Events > 1_000_000 {

@@ -86,6 +86,7 @@ func TestErrors(t *testing.T) {
 		"smtp:\n  password: a\n  password_file: b\n":        `smtp/password and smtp/password_file exclude each other`,
 		"control:\n  mode: rw\n":                            `control/mode: "rw" is not an octal file mode`,
 		"retention:\n  events: 0\n":                         `retention/events: "0" is not from 1 to 1000000`,
+		"metrics:\n  tier: most\n":                          `settings: metrics/tier: "most" is not aggregate, basic, full`,
 		"sampling:\n  ratio: 2\n":                           `sampling/ratio: "2" is not from 0 to 1`,
 		"webhooks:\n  - url: ftp://x\n":                     `webhooks/0/url: "ftp://x" is not a URL with http or https`,
 		"webhooks:\n  - url: http://x\n  - url: http://x\n": `there are two webhooks named "x"`,
