@@ -88,7 +88,11 @@ func TestDNSAnswers(t *testing.T) {
 		{"garbage first", func(q []byte) [][]byte { return [][]byte{{1, 2}, bytes.Repeat([]byte{7}, 9000), dnsAnswer(q, 0)} }, event.ReasonNone, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := check(t, "DNS_CHECK {\n connect_timeout 0.4\n}", answerUDP(t, c.answer))
+			timeout := "20"
+			if c.reason == event.FailProtocol { // it waits for a better answer
+				timeout = "0.3"
+			}
+			k := check(t, "DNS_CHECK {\n connect_timeout "+timeout+"\n}", answerUDP(t, c.answer))
 			o := run(t, k)
 			wants(t, o, c.reason)
 			if o.Status != c.status {
@@ -127,7 +131,11 @@ func TestDatagrams(t *testing.T) {
 		{"longer than matters", "max_reply_length 9", sendsBack(strings.Repeat("x", 256)), event.ReasonNone},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			wants(t, run(t, check(t, "UDP_CHECK {\n connect_timeout 0.3\n "+c.text+"\n}", c.server(t))), c.reason)
+			timeout := "20"
+			if c.reason == event.FailReadTimeout || c.name == "silence" {
+				timeout = "0.3"
+			}
+			wants(t, run(t, check(t, "UDP_CHECK {\n connect_timeout "+timeout+"\n "+c.text+"\n}", c.server(t))), c.reason)
 		})
 	}
 }

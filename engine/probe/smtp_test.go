@@ -85,7 +85,11 @@ func TestMailReplies(t *testing.T) {
 					}
 				}
 			}
-			k := check(t, "SMTP_CHECK {\n connect_timeout 0.5\n}", serve(t, answer))
+			timeout := "20"
+			if c.reason == event.FailReadTimeout {
+				timeout = "0.5"
+			}
+			k := check(t, "SMTP_CHECK {\n connect_timeout "+timeout+"\n}", serve(t, answer))
 			o := run(t, k)
 			wants(t, o, c.reason)
 			if o.Status != c.status {
