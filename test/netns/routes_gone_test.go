@@ -62,24 +62,30 @@ static_rules {
 `
 
 // TestTwinRemovals removes routes and rules under keepalived and under vigild:
-// both must make the same transitions, and put the same things back.
+// both must make the same transitions, and put the same things back. keepalived
+// 2.2.7 on a busy machine now and then takes a removal of its own for another's.
 func TestTwinRemovals(t *testing.T) {
 	t.Parallel()
-	var told [2][]string
-	t.Run("run", func(t *testing.T) {
-		for k, kind := range []lab.Kind{lab.Keepalived, lab.Vigild} {
-			t.Run(kind.String(), func(t *testing.T) {
-				t.Parallel()
-				told[k] = removed(t, kind)
-			})
+	want := []string{lab.Backup, lab.Master}
+	for _, x := range removals {
+		if x.notices {
+			want = append(want, lab.Backup, lab.Master)
+		}
+	}
+	want = append(want, "STOP")
+	t.Run("vigild", func(t *testing.T) {
+		t.Parallel()
+		if told := removed(t, lab.Vigild); !slices.Equal(told, want) {
+			t.Errorf("it notifies\n%s\nwant\n%s", told, want)
 		}
 	})
-	if t.Failed() {
-		return
-	}
-	if !slices.Equal(told[0], told[1]) {
-		t.Errorf("keepalived notifies\n%s\nvigild\n%s", strings.Join(told[0], "\n"), strings.Join(told[1], "\n"))
-	}
+	t.Run("keepalived", func(t *testing.T) {
+		t.Parallel()
+		again(t, "the transitions of keepalived", func(int) (string, bool) {
+			told := removed(t, lab.Keepalived)
+			return strings.Join(told, " "), slices.Equal(told, want)
+		})
+	})
 }
 
 // removed runs one program and gives the states that its notify script was told.
@@ -122,7 +128,7 @@ func removed(t *testing.T, kind lab.Kind) []string {
 		r.IP(x.ip)
 		if x.notices {
 			lab.Until(t, soon, fmt.Sprintf("%v notices %q, and is master again", kind, x.ip), func() bool {
-				return len(states()) == before+2 && whole()
+				return len(states()) >= before+2 && whole()
 			})
 		}
 		if x.returns != "" {

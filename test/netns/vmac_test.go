@@ -60,6 +60,8 @@ var vmacCases = map[string]vmacCase{
 	}, advert: vmac4, announce: vmac4},
 	"no_accept":      {use: []string{"use_vmac", "no_accept"}, advert: vmac4, announce: vmac4, closed: true},
 	"no_accept IPv6": {family: 6, use: []string{"use_vmac", "no_accept"}, advert: vmac6, announce: vmac6, closed: true},
+	"strict":         {global: "vrrp_strict", advert: plain, announce: plain, closed: true},
+	"strict, accept": {global: "vrrp_strict", use: []string{"accept"}, advert: plain, announce: plain},
 	"no_accept off":  {use: []string{"no_accept"}, advert: plain, announce: plain, closed: true},
 	"reverse path filter": {use: []string{"use_vmac"}, advert: vmac4, announce: vmac4, before: func(r *lab.Router) {
 		r.Run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.default.rp_filter=1", "net.ipv4.conf.eth0.rp_filter=1", "net.ipv4.conf.eth1.rp_filter=2")
