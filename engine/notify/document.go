@@ -22,14 +22,15 @@ type Document struct {
 	ID event.ID `json:"id"`
 	// EventID is the identity of this event alone; it is the Idempotency-Key.
 	EventID event.ID `json:"event_id"`
-	// Kind is vrrp.state or group.state.
+	// Kind is vrrp.state, group.state, server.state or service.quorum.
 	Kind event.Kind `json:"kind"`
 	// Time is when it happened: RFC 3339 in UTC with microseconds.
 	Time string `json:"time"`
 	// Node is the router that says so.
 	Node    string          `json:"node"`
 	Subject DocumentSubject `json:"subject"`
-	// From and To are INIT, BACKUP, MASTER, FAULT, STOP or DELETED.
+	// From and To are INIT, BACKUP, MASTER, FAULT, STOP or DELETED; of servers UP,
+	// DOWN or DELETED.
 	From   event.State  `json:"from"`
 	To     event.State  `json:"to"`
 	Reason event.Reason `json:"reason"`
@@ -48,9 +49,11 @@ type Document struct {
 
 // DocumentSubject is what a Document is about.
 type DocumentSubject struct {
-	// Kind is vrrp_instance or vrrp_sync_group.
+	// Kind is vrrp_instance, vrrp_sync_group, virtual_server or real_server.
 	Kind event.SubjectKind `json:"kind"`
 	Name string            `json:"name"`
+	// Server is the address of a real server; Name is that of its virtual server.
+	Server string `json:"server,omitempty"`
 	// Family is 4 or 6 and VRID 1 to 255, for an instance.
 	Family uint8 `json:"family,omitempty"`
 	VRID   uint8 `json:"vrid,omitempty"`
@@ -83,6 +86,34 @@ type DocumentEvidence struct {
 	MoreTerms uint8 `json:"more_terms,omitempty"`
 	// Object is the tracked object, interface, member or address that changed.
 	Object *DocumentObject `json:"object,omitempty"`
+	Check  *DocumentCheck  `json:"check,omitempty"`
+}
+
+// DocumentCheck is what was known of a real or virtual server and the check that
+// decided.
+type DocumentCheck struct {
+	// Checker is the keyword of the check and Index says which of the server's it
+	// is, from 1.
+	Checker string `json:"checker,omitempty"`
+	Index   uint8  `json:"index,omitempty"`
+	// Phase is the one that failed, Target where the check went.
+	Phase  string         `json:"phase,omitempty"`
+	Target netip.AddrPort `json:"target,omitzero"`
+	// Attempt is the attempt that decided, of Retries more than one; Failures is
+	// how many failed in a row.
+	Attempt  uint32 `json:"attempt,omitempty"`
+	Retries  uint32 `json:"retries,omitempty"`
+	Failures uint32 `json:"failures,omitempty"`
+	// Took is how long that attempt took.
+	Took   float64 `json:"took,omitempty"`
+	Status int32   `json:"status,omitempty"`
+	// Alive is the weight of all servers that are up.
+	Alive      int64 `json:"alive"`
+	Quorum     int64 `json:"quorum,omitempty"`
+	Hysteresis int64 `json:"hysteresis,omitempty"`
+	// Up of Servers are up.
+	Up      uint32 `json:"servers_up"`
+	Servers uint32 `json:"servers"`
 }
 
 // DocumentAdvert is one advert that was heard.
@@ -113,7 +144,7 @@ type DocumentObject struct {
 func NewDocument(e *event.Event, node, sentence string) *Document {
 	return &Document{
 		Version: DocumentVersion, ID: e.ID(), EventID: e.Ref().ID(), Kind: e.Kind, Time: stamp(e), Node: node,
-		Subject: DocumentSubject{e.Subject.Kind, e.Subject.Name, e.Subject.Family, e.Subject.VRID},
+		Subject: DocumentSubject{e.Subject.Kind, e.Subject.Name, e.Subject.Sub, e.Subject.Family, e.Subject.VRID},
 		From:    e.From, To: e.To, Reason: e.Reason, Priority: e.Priority, Sentence: sentence, Detail: e.Detail,
 		Evidence: newEvidence(e), Epoch: e.Epoch, Seq: e.Seq,
 	}
@@ -139,8 +170,19 @@ func newEvidence(e *event.Event) *DocumentEvidence {
 	for _, t := range v.Terms[:min(v.NTerm, event.TermMax)] {
 		out.Terms = append(out.Terms, DocumentTerm{t.Kind, t.Name, t.Delta, t.Up})
 	}
+	if c := &v.Check; *c != (event.CheckEvidence{}) {
+		out.Check = newCheck(c)
+	}
 	if v.Object != event.SubjectNone {
 		out.Object = &DocumentObject{v.Object, v.ObjectName, v.ObjectState}
 	}
 	return out
+}
+
+func newCheck(c *event.CheckEvidence) *DocumentCheck {
+	return &DocumentCheck{
+		Checker: c.Checker.String(), Index: c.Index, Phase: c.Phase.String(), Target: c.Target,
+		Attempt: c.Attempt, Retries: c.Retries, Failures: c.Failures, Took: c.Total.Seconds(), Status: c.Status,
+		Alive: c.Alive, Quorum: c.Quorum, Hysteresis: c.Hysteresis, Up: c.ServersUp, Servers: c.Servers,
+	}
 }

@@ -131,13 +131,18 @@ func (f *FIFOs) Events(es []event.Event) {
 			continue
 		}
 		for _, one := range f.all() {
-			one.push(n, &f.opt)
+			if one.set.takes(&n) {
+				one.push(n, &f.opt)
+			}
 		}
 	}
 }
 
 // line is what keepalived writes.
 func (n *notice) line() string {
+	if n.pooled() {
+		return n.scope + " " + n.full() + " " + n.word + "\n"
+	}
 	return n.scope + ` "` + n.subject.Name + `" ` + n.word + " " + strconv.Itoa(int(n.priority)) + "\n"
 }
 

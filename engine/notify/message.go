@@ -51,6 +51,12 @@ func compose(n *notice, set *SMTPSettings, sentence string) []byte {
 
 // subject is keepalived's, word for word: filters look for it.
 func subject(n *notice, router string) string {
+	switch n.scope {
+	case scopeService:
+		return fmt.Sprintf("[%s] Virtualserver %s - %s", router, n.title, n.word)
+	case scopeServer:
+		return fmt.Sprintf("[%s] Realserver %s of virtual server %s - %s", router, n.server, n.title, n.word)
+	}
 	what := "Instance"
 	if n.subject.Kind == event.SubjectGroup {
 		what = "Group"
@@ -72,12 +78,8 @@ func deed(s event.State) string {
 // body is what a person reads.
 func body(n *notice, router, sentence string) string {
 	e := &n.ev
-	what := "Instance"
-	if n.subject.Kind == event.SubjectGroup {
-		what = "Group"
-	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s on %s: %s\r\n", what, oneLine(n.subject.Name), oneLine(router), does(n.state))
+	fmt.Fprintf(&b, "%s on %s: %s\r\n", oneLine(n.called()), oneLine(router), does(n.state))
 	if sentence != "" {
 		fmt.Fprintf(&b, "\r\n%s\r\n", oneLine(sentence))
 	}
@@ -89,8 +91,27 @@ func body(n *notice, router, sentence string) string {
 	return b.String()
 }
 
+// called is what a notice is about, for people.
+func (n *notice) called() string {
+	switch n.subject.Kind {
+	case event.SubjectGroup:
+		return "Group " + n.subject.Name
+	case event.SubjectVirtualServer:
+		return "Virtual server " + n.title
+	case event.SubjectRealServer:
+		return "Real server " + n.server + " of virtual server " + n.title
+	case event.SubjectNone, event.SubjectInstance, event.SubjectInterface, event.SubjectScript, event.SubjectFile, event.SubjectProcess,
+		event.SubjectBFD, event.SubjectWorker, event.SubjectConfig, event.SubjectChannel, event.SubjectRouter:
+	}
+	return "Instance " + n.subject.Name
+}
+
 func does(s event.State) string {
 	switch s {
+	case event.Up:
+		return "is UP."
+	case event.Down:
+		return "is DOWN."
 	case event.Master:
 		return "holds its addresses now (MASTER)."
 	case event.Backup:
@@ -101,7 +122,7 @@ func does(s event.State) string {
 		return "stops."
 	case event.Deleted:
 		return "was taken out of the configuration."
-	case event.Init, event.StateNone, event.Up, event.Down, event.Disabled, event.Unknown:
+	case event.Init, event.StateNone, event.Disabled, event.Unknown:
 	}
 	return s.String() + "."
 }

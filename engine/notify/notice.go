@@ -26,13 +26,19 @@ type notice struct {
 	ev      event.Event
 	matter  matter
 	subject event.Subject
-	// scope is INSTANCE or GROUP, word the state as scripts and FIFOs see it.
+	// scope is INSTANCE, GROUP, VS or RS, word the state as scripts and FIFOs see it.
 	scope, word string
 	// state is what was entered, as it is told.
 	state event.State
 	// priority is the effective priority, 0 for a group (compat).
 	priority uint8
 	to       SubjectSettings
+
+	// The rest is of virtual and real servers: their names in keepalived's
+	// messages (server is empty for a virtual server), and the one script there is.
+	title, server string
+	keyword       string
+	only          Script
 }
 
 // book turns events into notices: it knows the settings of each subject and
@@ -43,6 +49,9 @@ type book struct {
 	// configuration removed: their end is still to be told.
 	now, gone map[event.Subject]SubjectSettings
 	told      map[event.Subject]event.State
+	// services are the virtual servers in force, parted those before.
+	services, parted pool
+	initNotifies     bool
 	// plain tells states as they are, without keepalived's way with DELETED.
 	plain bool
 }
@@ -58,6 +67,7 @@ func (b *book) configure(s *Settings) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	was := b.now
+	b.parted, b.services, b.initNotifies = b.services, newPool(s.Services), s.InitNotifies
 	b.now, b.gone = map[event.Subject]SubjectSettings{}, map[event.Subject]SubjectSettings{}
 	for _, i := range s.Instances {
 		b.now[subjectKey(event.SubjectInstance, i.Name)] = i
@@ -85,6 +95,9 @@ func (b *book) read(e *event.Event) (n notice, ok bool) {
 	key := subjectKey(e.Subject.Kind, e.Subject.Name)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if e.Subject.Kind == event.SubjectVirtualServer || e.Subject.Kind == event.SubjectRealServer {
+		return b.readPool(e)
+	}
 	to, known := b.now[key]
 	if !known {
 		to, known = b.gone[key]

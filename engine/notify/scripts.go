@@ -115,6 +115,9 @@ func (n *notice) script() (string, Script) {
 		return "", Script{}
 	case aboutState:
 	}
+	if n.pooled() {
+		return n.keyword, n.only
+	}
 	state := n.state
 	if n.ev.To == event.Deleted {
 		state = event.Deleted
@@ -145,7 +148,7 @@ func (s *Scripts) push(n *notice, keyword string, script Script, args []string, 
 		User: script.User, Group: script.Group,
 	}
 	limit := time.Duration(0)
-	if n.state == event.Stop {
+	if n.state == event.Stop || n.pooled() && n.ev.Reason == event.Shutdown {
 		limit = StopLimit
 	}
 	queued := time.Now()
@@ -215,6 +218,9 @@ func (n *notice) environment(span event.SpanID) []string {
 		"VIGIL_REASON=" + e.Reason.String(),
 		"VIGIL_PRIORITY=" + strconv.Itoa(int(e.Priority)),
 		"VIGIL_TIME=" + stamp(e),
+	}
+	if e.Subject.Sub != "" {
+		out = append(out, "VIGIL_SERVER="+e.Subject.Sub)
 	}
 	if e.Subject.VRID != 0 {
 		out = append(out, "VIGIL_VRID="+strconv.Itoa(int(e.Subject.VRID)))
