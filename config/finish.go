@@ -23,8 +23,10 @@ func (b *builder) finish() {
 	b.finishStatics()
 	b.c.VRRP.StartupDelay = b.g.startupDelay
 	b.finishFilter()
+	b.settleServices()
 	groups := b.finishGroups()
 	for _, d := range b.drafts {
+		d.tracks = b.servicesTracked(d.tracks)
 		if b.finishInstance(d, groups[d.s.Name]) {
 			b.c.VRRP.Instances = append(b.c.VRRP.Instances, d.s)
 			b.c.Instances = append(b.c.Instances, d.extra)
@@ -99,6 +101,7 @@ func (b *builder) settleGroups() {
 		case 1:
 			b.warn(g.node.Pos, RuleGroupMembers, "sync group '"+g.s.Name+"' has one instance alone, so there is nothing to keep together", "")
 		}
+		g.tracks = b.servicesTracked(g.tracks)
 		for _, t := range g.tracks {
 			g.s.Tracks = append(g.s.Tracks, t.Track)
 		}

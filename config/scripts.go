@@ -63,6 +63,7 @@ type trackLine struct {
 	vrrp.Track
 	node *syntax.Node
 	pos  syntax.Pos
+	rest []string // the words after the name, of a virtual server
 }
 
 // parseCommand reads `"COMMAND" [USER [GROUP]]`.
@@ -177,6 +178,7 @@ var groupKeywords = append([]Keyword{
 	row("track_file", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'C', "Files that every member follows.", readTracks(event.SubjectFile)),
 	row("track_process", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'C', "Processes that every member follows.", readTracks(event.SubjectProcess)),
 	row("track_bfd", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'C', "BFD sessions that every member follows.", readTracks(event.SubjectBFD)),
+	row("track_virtual_server", "{ \"ADDRESS [PORT] [PROTOCOL]|fwmark N|group NAME\" [weight N [reverse|noreverse]] ... }", "", 'C', "Virtual servers whose quorum every member follows.", readServiceTracks),
 	row("sync_group_tracking_weight", "", "off", 'C', "Lets members keep the weights of what they follow.", mark(func(b *builder) *bool { return &b.group.s.TrackingWeight })),
 	old("global_tracking", "sync_group_tracking_weight", "", mark(func(b *builder) *bool { return &b.group.s.TrackingWeight })),
 }, commonNotify...)
@@ -390,13 +392,19 @@ func readTracks(kind event.SubjectKind) reader {
 
 func (b *builder) trackLine(kind event.SubjectKind, n *syntax.Node) (t trackLine, words []string, ok bool) {
 	w := n.Words()
-	name := w[0].Text
-	t = trackLine{vrrp.Track{Kind: kind, Name: name}, n, n.Pos}
+	t = trackLine{Track: vrrp.Track{Kind: kind, Name: w[0].Text}, node: n, pos: n.Pos}
 	if !b.resolve(&t) {
 		return t, nil, false
 	}
+	words, ok = b.trackOptions(&t, w[1:])
+	return t, words, ok
+}
+
+// trackOptions reads what follows the name of a tracked object, and gives all words in their canonical form.
+func (b *builder) trackOptions(t *trackLine, w []syntax.Word) (words []string, ok bool) {
+	kind, name := t.Kind, t.Name
 	words = []string{name}
-	for i := 1; i < len(w); i++ {
+	for i := 0; i < len(w); i++ {
 		switch {
 		case w[i].Text == "weight" && i+1 < len(w):
 			i++
@@ -423,10 +431,10 @@ func (b *builder) trackLine(kind event.SubjectKind, n *syntax.Node) (t trackLine
 		default:
 			// compat: what the line names is not followed at all.
 			b.err(w[i].Pos, RuleBadWord, "a tracked object has no option '"+clip(w[i].Text)+"', or it lacks its value; '"+clip(name)+"' is not followed", "weight N [reverse]")
-			return t, words, false
+			return words, false
 		}
 	}
-	return t, words, true
+	return words, true
 }
 
 // resolve finds what a track line names and takes its weight. What does not exist is no reason to stop.

@@ -339,7 +339,6 @@ func (t *timing) shown() Timing {
 
 // finishServices makes settings of the virtual servers.
 func (b *builder) finishServices() {
-	b.settleServices()
 	h, g := &b.c.Health, &b.c.Global
 	h.Flush = g.LVSFlush
 	switch g.LVSFlushEnd {
@@ -385,10 +384,8 @@ func (b *builder) finishSync() {
 // finishService makes settings of one service.
 func (b *builder) finishService(d *serviceDraft) {
 	s := health.ServiceSettings{
-		VirtualServer: event.VirtualServer{
-			Protocol: event.Protocol(d.protocol.v), Addr: d.addr, Group: d.group, Mark: uint32(d.fwmark.v), Family: uint8(d.family.v),
-		},
-		Entries: b.entries(d), Scheduler: d.scheduler.v, Flags: d.kernelFlags(), Persistence: d.persistence.v, Granularity: d.prefix(),
+		VirtualServer: *d.known(),
+		Entries:       b.entries(d), Scheduler: d.scheduler.v, Flags: d.kernelFlags(), Persistence: d.persistence.v, Granularity: d.prefix(),
 		Engine: d.engine, Method: d.forward.v.way(), Quorum: d.quorum.v, Hysteresis: d.hysteresis.v,
 		Alpha: d.alpha.v, Omega: d.omega, HASuspend: d.suspend,
 	}

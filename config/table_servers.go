@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/probe"
+	"github.com/vigild/vigild/engine/vrrp"
 )
 
 // longest is the longest time that timers can hold; keepalived's are longer yet.
@@ -475,4 +477,96 @@ func serverTables() []Keyword {
 		in(rs+"/FILE_CHECK", fileCheckRows),
 		in(rs+"/BFD_CHECK", bfdCheckRows),
 	)
+}
+
+// readServiceTracks reads the lines of track_virtual_server. Virtual servers may stand behind what follows them, so they
+// are looked for at the end.
+func readServiceTracks(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	var out []*syntax.Node
+	for _, c := range n.Children {
+		w := c.Words()
+		// In quotes or not: the name goes on until the first option.
+		end := 1
+		for end < len(w) && w[end].Text != "weight" {
+			end++
+		}
+		parts := make([]string, 0, end)
+		for _, one := range w[:end] {
+			parts = append(parts, strings.Fields(one.Text)...)
+		}
+		t := trackLine{Track: vrrp.Track{Kind: event.SubjectVirtualServer, Name: strings.Join(parts, " ")}, node: c, pos: c.Pos}
+		words, ok := b.trackOptions(&t, w[end:])
+		if !ok {
+			continue
+		}
+		t.rest = words[1:]
+		if b.inst != nil {
+			b.inst.tracks = append(b.inst.tracks, t)
+		} else {
+			b.group.tracks = append(b.group.tracks, t)
+		}
+		out = append(out, listed(c, words...))
+	}
+	return blockOf(k, n, out)
+}
+
+// servicesTracked finds the virtual servers among what is tracked, and leaves out those that do not exist.
+func (b *builder) servicesTracked(tracks []trackLine) []trackLine {
+	out := tracks[:0]
+	for _, t := range tracks {
+		if t.Kind != event.SubjectVirtualServer || b.serviceTracked(&t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// serviceTracked gives a tracked virtual server the name that events have. A worker that is not told of virtual servers
+// takes the name that was found before and put into its text.
+func (b *builder) serviceTracked(t *trackLine) bool {
+	for _, d := range b.lvs.services {
+		known := d.known()
+		key := known.Subject().Name
+		if key != t.Name && !d.meant(strings.Fields(t.Name)) {
+			continue
+		}
+		if key != t.Name {
+			b.instead[t.node] = listed(t.node, append([]string{key}, t.rest...)...)
+		}
+		t.Name = key
+		return true
+	}
+	if worker := b.e.Script == nil && b.e.Interface == nil; worker && len(b.lvs.services) == 0 {
+		return true
+	}
+	b.err(t.pos, RuleUnknownReference, "virtual_server '"+clip(t.Name)+"' does not exist, or is ignored; it is not followed", `"ADDRESS [PORT] [PROTOCOL]", "fwmark N" or "group NAME"`)
+	return false
+}
+
+// known is what events call the service by.
+func (d *serviceDraft) known() *event.VirtualServer {
+	return &event.VirtualServer{
+		Protocol: event.Protocol(d.protocol.v), Addr: d.addr, Group: d.group, Mark: uint32(d.fwmark.v), Family: uint8(d.family.v),
+	}
+}
+
+// meant tells whether words as after virtual_server, and perhaps a protocol, are about this service.
+func (d *serviceDraft) meant(words []string) bool {
+	if len(words) > 1 && strings.EqualFold(words[len(words)-1], event.Protocol(d.protocol.v).String()) {
+		words = words[:len(words)-1]
+	}
+	switch {
+	case len(words) == 2 && words[0] == "fwmark":
+		return d.fwmark.set && words[1] == strconv.FormatInt(d.fwmark.v, 10)
+	case len(words) == 2 && words[0] == "group":
+		return d.group != "" && words[1] == d.group
+	case len(words) == 0 || len(words) > 2 || !d.addr.IsValid():
+		return false
+	}
+	a, err := netip.ParseAddr(words[0])
+	port := "0"
+	if len(words) == 2 {
+		port = words[1]
+	}
+	return err == nil && a.Unmap() == d.addr.Addr() && port == strconv.Itoa(int(d.addr.Port()))
 }

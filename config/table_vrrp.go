@@ -139,6 +139,7 @@ var instanceKeywords = []Keyword{
 	row("track_file", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'B', "Files whose number changes the priority.", readTracks(event.SubjectFile)),
 	row("track_process", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'B', "Processes whose absence means FAULT, or a change of priority.", readTracks(event.SubjectProcess)),
 	row("track_bfd", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'B', "BFD sessions whose loss means FAULT, or a change of priority.", readTracks(event.SubjectBFD)),
+	row("track_virtual_server", "{ \"ADDRESS [PORT] [PROTOCOL]|fwmark N|group NAME\" [weight N [reverse|noreverse]] ... }", "", 'C', "Virtual servers whose lost quorum means FAULT, or a change of the priority.", readServiceTracks),
 	row("virtual_ipaddress", "{ ADDRESS[/LEN] [dev INTERFACE] [label NAME] ... }", "", 'A', "The addresses that the MASTER holds and advertises.", readAddresses(func(d *draft) *[]addressLine { return &d.addresses })),
 	row("virtual_ipaddress_excluded", "{ ADDRESS[/LEN] [dev INTERFACE] ... }", "", 'B', "Addresses that the MASTER holds and does not advertise; they may be of the other family.", readAddresses(func(d *draft) *[]addressLine { return &d.excluded })),
 	row("no_virtual_ipaddress", "", "off", 'C', "Says that it is meant that there is no address.", mark(func(b *builder) *bool { return &b.inst.noAddresses })),

@@ -191,6 +191,7 @@ func generation(o *cmdline.Options, l *loaded, started time.Time) (*parent.Gener
 			g.Sessions = append(g.Sessions, c.Sessions[i].Name)
 		}
 	}
+	g.Services = followed(&c.VRRP)
 	for i := range c.VRRP.Instances {
 		in := &c.VRRP.Instances[i]
 		g.Adverts[in.Name] = in.AdvertInterval
@@ -200,6 +201,25 @@ func generation(o *cmdline.Options, l *loaded, started time.Time) (*parent.Gener
 		go debug.FreeOSMemory()
 	}
 	return g, nil
+}
+
+// followed are the virtual servers that instances and groups follow.
+func followed(s *vrrp.Settings) []string {
+	var out []string
+	add := func(tracks []vrrp.Track) {
+		for _, t := range tracks {
+			if t.Kind == event.SubjectVirtualServer {
+				out = append(out, t.Name)
+			}
+		}
+	}
+	for i := range s.Instances {
+		add(s.Instances[i].Tracks)
+	}
+	for i := range s.Groups {
+		add(s.Groups[i].Tracks)
+	}
+	return out
 }
 
 func interfaceIndex(name string) int {

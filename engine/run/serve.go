@@ -161,8 +161,9 @@ func input(f *ipc.Frame) vrrp.Input {
 		return vrrp.ProcessCount{Name: r.Object.Name, Count: int(r.Value)}
 	case event.SubjectBFD:
 		return vrrp.BFDState{Name: r.Object.Name, Up: r.Value != 0, Cause: f.Ref}
-	case event.SubjectNone, event.SubjectInstance, event.SubjectGroup, event.SubjectInterface,
-		event.SubjectVirtualServer, event.SubjectRealServer, event.SubjectWorker, event.SubjectConfig,
+	case event.SubjectVirtualServer:
+		return vrrp.ServiceState{Name: r.Object.Name, Up: r.Value != 0, Cause: f.Ref}
+	case event.SubjectNone, event.SubjectInstance, event.SubjectGroup, event.SubjectInterface, event.SubjectRealServer, event.SubjectWorker, event.SubjectConfig,
 		event.SubjectChannel, event.SubjectRouter:
 	}
 	return nil

@@ -37,6 +37,9 @@ func (r *Router) Snapshot(now event.Instant, out *Output) {
 		again(e)
 	}
 	for _, o := range r.order {
+		if o.key.kind == event.SubjectVirtualServer {
+			continue // the check role tells how it stands
+		}
 		e := o.last
 		e.Kind, e.Subject, e.To = event.TrackChanged, event.Subject{Kind: o.key.kind, Name: o.key.name}, o.state()
 		again(e)

@@ -36,6 +36,7 @@ var commands = map[string]func(p *player, words []string) error{
 	"file":    (*player).file,
 	"process": (*player).process,
 	"bfd":     (*player).bfd,
+	"service": (*player).service,
 	"claim":   (*player).claim,
 	"freeze":  (*player).freeze,
 	"kill":    (*player).kill,
@@ -231,6 +232,15 @@ func (p *player) bfd(w []string) error {
 		return err
 	}
 	n.tell(vrrp.BFDState{Name: w[1], Up: w[2] == "up"})
+	return nil
+}
+
+func (p *player) service(w []string) error {
+	n, err := p.on(w, 3)
+	if err != nil {
+		return err
+	}
+	n.tell(vrrp.ServiceState{Name: w[1], Up: w[2] == "up"})
 	return nil
 }
 
