@@ -5,8 +5,6 @@ package netns_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,11 +21,10 @@ func TestTwinInterfaces(t *testing.T) {
 	for range 2 * 2 {
 		want = append(want, lab.Fault, lab.Backup, lab.Master)
 	}
-	want = append(want, "STOP")
 	t.Run("vigild", func(t *testing.T) {
 		t.Parallel()
 		if told := interfaced(t, lab.Vigild); !slices.Equal(told, want) {
-			t.Errorf("it notifies\n%s\nwant\n%s", told, want)
+			t.Errorf("it tells\n%s\nwant\n%s", told, want)
 		}
 	})
 	t.Run("keepalived", func(t *testing.T) {
@@ -39,18 +36,13 @@ func TestTwinInterfaces(t *testing.T) {
 	})
 }
 
-// interfaced runs one program and gives the states that its notify script was told.
+// interfaced runs one program and gives the states that it told.
 func interfaced(t *testing.T, kind lab.Kind) []string {
 	t.Helper()
 	l := lab.New(t)
 	wires := []*lab.Wire{l.Wire(), l.Wire()}
 	r := l.RouterNumber("twin", 7, wires...)
-	log := filepath.Join(l.Dir(), "told")
-	script := l.File("notify", "#!/bin/sh\necho $3 >>"+log+"\n", 0o755)
-	conf := fmt.Sprintf(`
-global_defs {
-    script_user root
-}
+	const conf = `
 static_ipaddress {
     10.1.7.7/16 dev eth1
 }
@@ -63,7 +55,6 @@ vrrp_instance VI_1 {
     virtual_router_id 51
     priority 100
     advert_int 0.2
-    notify %s
     virtual_ipaddress {
         10.0.0.51/16
     }
@@ -74,12 +65,14 @@ vrrp_instance VI_1 {
         10.21.0.0/16 via 10.1.0.9 dev eth1
     }
 }
-`, script)
+`
 	d := begin(r, kind, conf)
 	d.Wait("VI_1", lab.Master, starting)
-	states := func() []string {
-		text, _ := os.ReadFile(log)
-		return strings.Fields(string(text))
+	states := func() (out []string) {
+		for _, c := range d.Changes() {
+			out = append(out, c.State)
+		}
+		return out
 	}
 	whole := func() bool {
 		addrs, routes := r.Run("ip", "-o", "addr"), r.Run("ip", "route")
@@ -120,11 +113,12 @@ vrrp_instance VI_1 {
 			})
 		}
 	}
+	told := states()
 	if status := d.Stop(); status != 0 {
 		t.Errorf("%v ended with %d", kind, status)
 	}
 	if left := r.Run("ip", "-o", "addr"); strings.Contains(left, "0.51/") || strings.Contains(left, "10.1.7.7/") {
 		t.Errorf("%v left behind\n%s", kind, left)
 	}
-	return states()
+	return told
 }
