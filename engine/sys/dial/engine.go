@@ -21,7 +21,8 @@ const (
 )
 
 // Engine holds the connections under way. It belongs to one goroutine, which calls Start as often as it likes, then
-// Collect: when Next says so, when Descriptor is readable while Listen is true, and whenever it is awake anyway.
+// Collect: when Next says so (at once, after a Start), when Descriptor is readable while Listen is true, and whenever it
+// is awake anyway.
 type Engine struct {
 	epoll   int
 	limit   int
@@ -41,9 +42,9 @@ type Engine struct {
 	count int
 	since time.Duration
 	thick bool
-	// fresh tells that connections were begun since the last look. Near servers have answered before the last of many
-	// is begun: one look at once saves a sleep and a wake-up.
-	fresh bool
+	// fresh are the connections begun since the last look. Near servers have answered before the last of many is begun:
+	// one look at once saves a sleep and a wake-up, and what has ended by then is never put under watch.
+	fresh []int32
 }
 
 // slot is one connection.
@@ -118,16 +119,18 @@ func (e *Engine) Start(id uint64, s *Spec, timeout time.Duration) {
 	}
 	i := e.place()
 	e.slots[i] = slot{id: id, started: started, deadline: started + timeout, fd: int32(fd)}
-	ev := unix.EpollEvent{Events: unix.EPOLLOUT, Fd: i}
-	if _, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(e.epoll), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0); errno != 0 {
-		e.slots[i].fd = -1
-		e.free = append(e.free, i)
-		closeNow(fd)
-		e.refuse(id, errno)
-		return
-	}
 	e.wheel.put(e.slots, i)
-	e.fresh = true
+	e.fresh = append(e.fresh, i)
+}
+
+// guard puts a connection under watch.
+func (e *Engine) guard(i int32) {
+	s := &e.slots[i]
+	ev := unix.EpollEvent{Events: unix.EPOLLOUT, Fd: i}
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(e.epoll), unix.EPOLL_CTL_ADD, uintptr(s.fd), uintptr(unsafe.Pointer(&ev)), 0, 0)
+	if errno != 0 {
+		e.finish(i, Result{ID: s.id, Errno: errno, Local: true})
+	}
 }
 
 // place finds a free slot.
@@ -149,7 +152,13 @@ func (e *Engine) refuse(id uint64, errno syscall.Errno) {
 // Collect gives what has ended since the last call, in the order in which it was noticed. The slice is good until the
 // next Collect.
 func (e *Engine) Collect() []Result {
-	e.now, e.fresh = time.Since(e.born), false
+	e.now = time.Since(e.born)
+	for _, i := range e.fresh {
+		if !e.look(i) {
+			e.guard(i)
+		}
+	}
+	e.fresh = e.fresh[:0]
 	for {
 		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(e.epoll), uintptr(unsafe.Pointer(&e.events[0])), uintptr(len(e.events)), 0, 0, 0)
 		if errno == syscall.EINTR {
@@ -175,8 +184,8 @@ func (e *Engine) Collect() []Result {
 	return e.given
 }
 
-// look finishes a connection about which the kernel has something to say.
-func (e *Engine) look(i int32) {
+// look finishes a connection about which the kernel has something to say, and tells whether it had.
+func (e *Engine) look(i int32) bool {
 	s := &e.slots[i]
 	size := uint32(unsafe.Sizeof(e.info))
 	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.IPPROTO_TCP, unix.TCP_INFO,
@@ -185,7 +194,7 @@ func (e *Engine) look(i int32) {
 	if errno == 0 {
 		switch e.info.State {
 		case tcpSynSent, tcpSynReceived:
-			return // woken for nothing
+			return false
 		case tcpClosed:
 			r.Errno = failure(int(s.fd))
 		default:
@@ -195,6 +204,7 @@ func (e *Engine) look(i int32) {
 		}
 	}
 	e.finish(i, r)
+	return true
 }
 
 // States of the kernel's TCP (net/tcp_states.h).
@@ -231,7 +241,7 @@ func (e *Engine) finish(i int32, r Result) {
 // Next gives how long it is until Collect is to be called, whether or not the descriptor says anything; ok is false
 // while nothing is under way.
 func (e *Engine) Next() (in time.Duration, ok bool) {
-	if len(e.results) > 0 || e.fresh {
+	if len(e.results) > 0 || len(e.fresh) > 0 {
 		return 0, true
 	}
 	at, ok := e.wheel.next()
