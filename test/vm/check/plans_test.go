@@ -205,8 +205,10 @@ var plans = map[string]plan{
 			{what: "the first is back", do: behave(0, farm.Fine), table: none + first + strings.ReplaceAll(second, "-w 1", "-w 7") + sorry, calls: "11 up", words: fmt.Sprintf(upRS, 11)},
 			{what: "another scheduler, as before otherwise", do: reload(two("", "", tcpCheck), "lvs_sched rr", "lvs_sched wrr"), table: strings.ReplaceAll(none, "rr", "wrr") + first + second, words: fmt.Sprintf(downRS, 13)},
 			{
-				what: "no service any more", do: reload(""), calls: "11 down\n12 down\nquorum down",
-				words: fmt.Sprintf(downRS, 11) + fmt.Sprintf(downRS, 12) + downVS,
+				what: "another service instead", do: reload(two("", "", tcpCheck), "10.0.0.100 80", "10.0.0.100 81"), any: true,
+				table: strings.ReplaceAll(none+first+second, "10.0.0.100:80", "10.0.0.100:81"),
+				calls: "11 down\n12 down\nquorum down\nquorum up",
+				words: fmt.Sprintf(downRS, 11) + fmt.Sprintf(downRS, 12) + downVS + strings.ReplaceAll(upVS, ":80", ":81"),
 			},
 			{what: "SIGTERM", do: stop},
 		},

@@ -122,16 +122,16 @@ func (p plan) play(t *testing.T, kind lab.Kind) {
 		state := table.Wait(limit, s.what, slices.Clone(want)...)
 		nc, nw := len(list(s.calls)), len(list(s.words))
 		lab.Until(t, limit, fmt.Sprintf("after %s: %d calls of scripts and %d lines of the FIFO", s.what, nc, nw), func() bool {
-			return kind == lab.Vigild || len(f.Calls("note")) >= calls+nc && len(fifo.Lines()) >= words+nw
+			return len(f.Calls("note")) >= calls+nc && len(fifo.Lines()) >= words+nw
 		})
-		if got, want := sorted(f.Calls("note")[calls:]), sorted(list(s.calls)); kind == lab.Keepalived && !slices.Equal(got, want) {
+		if got, want := sorted(f.Calls("note")[calls:]), sorted(list(s.calls)); !slices.Equal(got, want) {
 			t.Errorf("after %s the scripts were called with\n%s\nnot\n%s", s.what, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 		got, meant := fifo.Lines()[words:], list(s.words)
 		if s.any {
 			got, meant = sorted(got), sorted(meant)
 		}
-		if kind == lab.Keepalived && !slices.Equal(got, meant) {
+		if !slices.Equal(got, meant) {
 			t.Errorf("after %s the FIFO has\n%s\nnot\n%s", s.what, strings.Join(got, "\n"), strings.Join(meant, "\n"))
 		}
 		calls, words = len(f.Calls("note")), len(fifo.Lines())
