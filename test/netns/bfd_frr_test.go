@@ -5,13 +5,10 @@ package netns_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,16 +26,7 @@ type bfdd struct {
 // startBFDD starts FRR with a bfd block.
 func startBFDD(t *testing.T, l *lab.Lab, r *lab.Router, block string) *bfdd {
 	t.Helper()
-	dir := t.TempDir()
-	owner, err := user.Lookup("frr")
-	if err != nil {
-		t.Fatal(err)
-	}
-	uid, err1 := strconv.Atoi(owner.Uid)
-	gid, err2 := strconv.Atoi(owner.Gid)
-	if err := errors.Join(err1, err2, os.Chown(dir, uid, gid), os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(l.Dir(), 0o755)); err != nil {
-		t.Fatal(err)
-	}
+	dir := frrDir(t, l)
 	f := &bfdd{t: t, r: r, dir: dir}
 	for _, name := range []string{"zebra", "bfdd"} {
 		text := "log stdout informational\n"
