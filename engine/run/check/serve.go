@@ -62,6 +62,8 @@ type server struct {
 	// ready are the generations that wait for their Commit.
 	ready  map[int]*Loaded
 	resume []health.Resume
+	// described counts configurations, as the pool does.
+	described uint64
 }
 
 // Serve is the check role: a loop behind its end of a link.
@@ -149,6 +151,7 @@ func (s *server) commit(f *ipc.Frame) {
 	}
 	s.loop.Configure(&health.Configure{Settings: l.Settings, Cause: f.Ref, Entropy: s.o.Entropy(), Resume: s.resume})
 	s.resume = nil
+	s.described++
 	s.describe(f.Gen, l)
 }
 
@@ -160,6 +163,7 @@ func (s *server) describe(gen int, l *Loaded) {
 		most += 2 + len(l.Settings.Services[i].Servers)
 	}
 	describe := l.Describe
+	id := s.described                                  // what the counters call this configuration
 	pieces := make(chan []event.Row, 1+most/rowsPiece) // room for all, for the loop must not wait
 	s.loop.Rows(func(rows []event.Row, final bool) {
 		pieces <- rows
@@ -169,7 +173,7 @@ func (s *server) describe(gen int, l *Loaded) {
 	})
 	go func() {
 		if text := s.render(pieces, describe); text != nil {
-			s.sendFile(ipc.Frame{Type: ipc.Rows, Gen: gen, Role: event.RoleCheck}, text)
+			s.sendFile(ipc.Frame{Type: ipc.Rows, Gen: gen, ID: id, Role: event.RoleCheck}, text)
 		}
 		if s.o.Settled != nil {
 			s.o.Settled()

@@ -35,9 +35,8 @@ func (ob *Role) servers(f *ipc.Frame) error {
 	if err := json.Unmarshal(text, &rows); err != nil {
 		return fmt.Errorf("description of the servers: %w", err)
 	}
-	if ob.o.Pool != nil {
-		ob.o.Pool.Rows(f.Gen, rows)
-	}
+	ob.ledger.ServerRows(uint32(f.ID), rows)
+	ob.view.Store(ob.ledger.View())
 	return nil
 }
 
@@ -51,9 +50,8 @@ func (ob *Role) counters(f *ipc.Frame) error {
 	if err := ob.counted.Add(message); err != nil {
 		return fmt.Errorf("counters of the check role: %w", err)
 	}
-	if ob.o.Pool != nil {
-		ob.o.Pool.Counters(f.Epoch, &ob.counted)
-	}
+	ob.ledger.Counters(f.Epoch, &ob.counted)
+	ob.view.Store(ob.ledger.View())
 	return nil
 }
 

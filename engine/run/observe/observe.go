@@ -29,20 +29,8 @@ type Options struct {
 	Said <-chan event.Event
 	// Exits is told what the parent's exits count; nil for nobody.
 	Exits func(json.RawMessage)
-	// Pool takes what the check role describes and counts; nil for nobody.
-	Pool Pool
 	// Settle waits, at most until ctx is done, for what the Readers still do.
 	Settle func(ctx context.Context)
-}
-
-// Pool keeps what the check role describes and counts of virtual and real
-// servers. It is called from the role's goroutine.
-type Pool interface {
-	// Rows replaces the description.
-	Rows(gen int, rows []event.Row)
-	// Counters replaces the counters; they are the callee's to read until it
-	// returns.
-	Counters(epoch uint64, c *event.Counters)
 }
 
 // Role is the observe role: it folds what the others tell into a ledger

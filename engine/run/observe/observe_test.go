@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -298,6 +299,45 @@ func TestRowsCountWhenTheyAreComplete(t *testing.T) {
 		synctest.Wait()
 		if n := len(s.role.View().Instances); n != 2 {
 			t.Errorf("%d instances, want 2", n)
+		}
+	})
+}
+
+// TestServersComeInMemoryFiles: what the check role describes and counts reaches
+// the picture; counters of another description do not.
+func TestServersComeInMemoryFiles(t *testing.T) {
+	play(t, func(s *stage) {
+		s.up()
+		file := func(contents []byte) []int {
+			sealed, err := proc.Sealed("servers", contents)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sealed.Close()
+			fd, err := ipc.Dup(sealed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return []int{fd}
+		}
+		web := event.VirtualServer{Protocol: event.ProtocolTCP, Addr: netip.MustParseAddrPort("192.0.2.1:80")}
+		rows, err := json.Marshal([]event.Row{{Service: &event.ServiceRow{Subject: web.Subject(), ID: 0, VirtualServer: web}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.parent.Send(ipc.Frame{Type: ipc.Rows, Role: event.RoleCheck, Gen: 9, ID: 3, FDs: file(rows)})
+		count := func(generation uint32, at event.Instant, alive int64) {
+			c := event.Counters{Generation: generation, At: at, Services: []event.ServiceTally{{State: event.Up, Alive: alive}}}
+			c.Append(nil, 1<<20, func(b []byte) {
+				s.parent.Send(ipc.Frame{Type: ipc.Tallies, Role: event.RoleCheck, Epoch: 5, FDs: file(b)})
+			})
+		}
+		count(3, 10, 4)
+		count(4, 20, 8)
+		synctest.Wait()
+		pool := s.role.View().Pool
+		if pool == nil || len(pool.Services) != 1 || pool.Services[0].Tally.Alive != 4 {
+			t.Errorf("the picture has %+v", pool)
 		}
 	})
 }

@@ -97,8 +97,10 @@ type Loop struct {
 	// serverRows is the description that the last one gave.
 	servers    map[event.Subject]ipc.Resumed
 	serverRows *os.File
-	programs   programs
-	nextID     uint64
+	// serverRowsID is the configuration that they describe, as the counters name it.
+	serverRowsID uint64
+	programs     programs
+	nextID       uint64
 	// denied are the refusals that were said.
 	denied map[string]bool
 

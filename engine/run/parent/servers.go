@@ -102,7 +102,7 @@ func (p *Loop) describe(f *ipc.Frame) {
 		f.Drop()
 		return
 	}
-	p.serverRows = os.NewFile(uintptr(f.FDs[0]), "rows of servers")
+	p.serverRows, p.serverRowsID = os.NewFile(uintptr(f.FDs[0]), "rows of servers"), f.ID
 	f.FDs = nil
 	if w := p.workers[event.RoleObserve]; w != nil && w.phase == active {
 		p.tellRows(w)
@@ -118,7 +118,7 @@ func (p *Loop) tellRows(w *worker) {
 		p.publish(&event.Event{Kind: event.LinkGap, Subject: w.subject(), Reason: event.FailKernel, Detail: err.Error()})
 		return
 	}
-	w.run.Link.Send(ipc.Frame{Type: ipc.Rows, Role: event.RoleCheck, Gen: p.gen.Number, FDs: []int{fd}})
+	w.run.Link.Send(ipc.Frame{Type: ipc.Rows, Role: event.RoleCheck, Gen: p.gen.Number, ID: p.serverRowsID, FDs: []int{fd}})
 }
 
 func (p *Loop) forgetRows() {
