@@ -4,6 +4,7 @@
 // Command vigilctl asks a running vigild, over its control socket, what is
 // true now, what happened, and why. Its manual page is vigilctl.1.
 //
-// It imports the client of collector/api and the words of engine/explain; it
-// must never import the engine or change anything in vigild.
+// It imports the client of collector/api, the words of engine/explain, and the
+// files of alerts that it writes out; it must never import the engine or change
+// anything in vigild.
 package main

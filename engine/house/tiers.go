@@ -90,7 +90,7 @@ var Tiers = []Tier{
 	{"snmp", append([]string{"snmp/agentx", "mib"}, readers...), none, whyReader},
 
 	// 5: wiring.
-	{"cmd/...", []string{"cmd/...", "config/...", "engine/...", "collector/...", "snmp/...", "mib"}, anyOf, "nothing imports the tests"},
+	{"cmd/...", []string{"cmd/...", "config/...", "engine/...", "collector/...", "snmp/...", "mib", "alerts", "dashboards"}, anyOf, "nothing imports the tests"},
 
 	// Tests and the things only tests look at.
 	{"dashboards", none, none, "dashboards are data"},
