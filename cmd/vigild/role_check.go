@@ -35,7 +35,7 @@ const filesMost = 1 << 18
 // filesOther is how many of them are not for checks.
 const filesOther = 256
 
-// files is how many descriptors a process may have here.
+// files is how many descriptors a process may have here; the runtime of the worker takes all that the limit allows.
 func files() uint64 {
 	var have unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &have) != nil {
@@ -49,8 +49,6 @@ func files() uint64 {
 func prepareCheck(cmd *proc.Command, o *cmdline.Options, p *config.Process) {
 	cmd.Capabilities = checkCapabilities()
 	cmd.Schedule = proc.Schedule{RealTime: p.RealTime, Nice: p.Nice, CPUs: p.CPUs}
-	files := files()
-	cmd.Limits = append(cmd.Limits, proc.Limit{Resource: unix.RLIMIT_NOFILE, Soft: files, Hard: files})
 	cmd.Args = append(cmd.Args, "--dataplane="+o.Dataplane)
 	if o.KeepIPVS {
 		cmd.Args = append(cmd.Args, "--dont-release-ipvs")

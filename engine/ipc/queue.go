@@ -186,7 +186,8 @@ func (q *queue) take() ([]Frame, bool) {
 	q.frames = nil
 	q.edges, q.control = 0, 0
 	for i := range out {
-		if out[i].Type == Tallies && out[i].Tallies == nil && out[i].Router == nil && out[i].BFD == nil {
+		// Not those that are in a file of their own.
+		if f := &out[i]; f.Type == Tallies && f.Tallies == nil && f.Router == nil && f.BFD == nil && f.FDs == nil {
 			q.fill(&out[i])
 		}
 	}

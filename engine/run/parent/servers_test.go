@@ -1,0 +1,230 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package parent
+
+import (
+	"context"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/ipc"
+	"github.com/vigild/vigild/engine/sys/proc"
+	"github.com/vigild/vigild/engine/track"
+)
+
+const web = "tcp/10.0.0.1:80"
+
+// withServers is a generation with a check role, a program of MISC_CHECK, and an instance that follows a virtual server.
+func withServers(g *Generation) *Generation {
+	g.Roles = []event.Role{event.RoleVRRP, event.RoleCheck, event.RoleObserve}
+	g.Services = []string{web}
+	g.Track.Files = []track.FileSettings{{Name: "load", Path: "/run/load"}}
+	g.Programs = []track.ScriptSettings{{Name: "misc-1", Argv: []string{"/bin/x"}}}
+	return g
+}
+
+// upWithServers brings it into force.
+func (s *stage) upWithServers() (vrrp, check, observe *puppet) {
+	s.t.Helper()
+	vrrp, check, observe = s.worker(event.RoleVRRP), s.worker(event.RoleCheck), s.worker(event.RoleObserve)
+	for _, p := range []*puppet{vrrp, check, observe} {
+		p.want(ipc.Hello)
+		p.want(ipc.Prepare)
+		p.ready(1, "")
+	}
+	vrrp.want(ipc.Commit)
+	check.want(ipc.Input) // how the instance stands
+	check.want(ipc.Commit)
+	observe.want(ipc.Rows)
+	observe.want(ipc.Commit)
+	observe.events(4)
+	return vrrp, check, observe
+}
+
+func server(sub string, from, to event.State, why event.Reason) event.Event {
+	return event.Event{
+		Kind: event.ServerState, Subject: event.Subject{Kind: event.SubjectRealServer, Name: web, Sub: sub}, From: from, To: to, Reason: why,
+	}
+}
+
+// TestQuorumReachesTheVRRPRole, also one that is started later; files and instances reach the check role.
+func TestQuorumReachesTheVRRPRole(t *testing.T) {
+	playWith(t, withServers, func(s *stage) {
+		vrrp, check, _ := s.upWithServers()
+		lost := check.says(event.Event{
+			Kind: event.ServiceQuorum, Subject: event.Subject{Kind: event.SubjectVirtualServer, Name: web}, From: event.Up, To: event.Down,
+		})
+		told := func(p *puppet) {
+			t.Helper()
+			f := p.want(ipc.Input)
+			if f.Ran == nil || f.Ran.Object != lost.Subject || f.Ran.Value != 0 || f.Ref != lost.Ref() {
+				t.Errorf("told %+v of %+v", f.Ran, f.Ref)
+			}
+		}
+		told(vrrp)
+		vrrp.says(event.Event{Kind: event.VRRPState, Subject: event.Subject{Kind: event.SubjectInstance, Name: "VI_1", Family: 4, VRID: 51}, From: event.Init, To: event.Master})
+		if f := check.want(ipc.Input); f.Ran == nil || f.Ran.Object.Name != "VI_1" || event.State(f.Ran.Value) != event.Master {
+			t.Errorf("told %+v", f.Ran)
+		}
+		s.report(track.Report{Subject: event.Subject{Kind: event.SubjectFile, Name: "load"}, Value: 7, OK: true})
+		for _, p := range []*puppet{vrrp, check} {
+			if f := p.want(ipc.Input); f.Ran == nil || f.Ran.Object.Name != "load" || f.Ran.Value != 7 {
+				t.Errorf("%s: told %+v", p.role, f.Ran)
+			}
+		}
+		vrrp.end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
+		again := s.worker(event.RoleVRRP)
+		again.want(ipc.Hello)
+		again.want(ipc.Prepare)
+		again.ready(1, "")
+		told(again)
+		again.want(ipc.Commit)
+	})
+}
+
+// TestCheckRoleResumes: a new one is told how the servers stood, before it begins.
+func TestCheckRoleResumes(t *testing.T) {
+	playWith(t, withServers, func(s *stage) {
+		_, check, _ := s.upWithServers()
+		check.says(server("192.0.2.1:80", event.Up, event.Down, event.FailConnectRefused))
+		check.says(server("192.0.2.2:80", event.Up, event.Down, event.FailConnectRefused))
+		check.says(server("192.0.2.2:80", event.Down, event.Deleted, event.Reload))
+		weighed := server("192.0.2.3:80", event.Up, event.Up, event.WeightChanged)
+		weighed.Evidence.Check.WeightNow = 5
+		check.says(weighed)
+		check.end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
+		next := s.worker(event.RoleCheck)
+		next.want(ipc.Hello)
+		next.want(ipc.Prepare)
+		next.ready(1, "")
+		got := map[string]ipc.Resumed{}
+		for _, r := range next.want(ipc.Input).Resume {
+			got[r.Sub] = r
+		}
+		down, five := got["192.0.2.1:80"], got["192.0.2.3:80"]
+		if len(got) != 2 || down.Name != web || down.State != event.Down || down.HasWeight || five.State != event.Up || !five.HasWeight || five.Weight != 5 {
+			t.Errorf("resumes %+v", got)
+		}
+		next.want(ipc.Input) // how the instance stands
+		next.want(ipc.Commit)
+	})
+}
+
+// TestPrograms: only what the configuration has is run, only for the one who asked, and never too many at once.
+func TestPrograms(t *testing.T) {
+	playWith(t, withServers, func(s *stage) {
+		_, check, _ := s.upWithServers()
+		var running, ended int
+		release := make(chan struct{})
+		s.loop.programs.run = func(ctx context.Context, c *track.ScriptSettings) track.Report {
+			if c.Argv[0] != "/bin/x" {
+				t.Errorf("%v is run", c.Argv)
+			}
+			s.mu.Lock()
+			running++
+			s.mu.Unlock()
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+			s.mu.Lock()
+			ended++
+			s.mu.Unlock()
+			return track.Report{Status: 3, Reason: event.FailExit, Took: time.Second}
+		}
+		check.link.Send(ipc.Frame{Type: ipc.Exec, ID: 1, Name: "/bin/sh"})
+		if f := check.want(ipc.ExecDone); f.ID != 1 || f.Ran.Reason != event.FailSpawn {
+			t.Errorf("a program that nobody configured: %+v", f.Ran)
+		}
+		for i := range uint64(programsMost + 10) {
+			check.link.Send(ipc.Frame{Type: ipc.Exec, ID: 100 + i, Name: "misc-1"})
+		}
+		s.pass(time.Second)
+		s.mu.Lock()
+		if running != programsMost {
+			t.Errorf("%d run at once, want %d", running, programsMost)
+		}
+		s.mu.Unlock()
+		release <- struct{}{}
+		if f := check.want(ipc.ExecDone); f.ID < 100 || f.Ran.Status != 3 || f.Ran.Reason != event.FailExit || f.Ran.Took != time.Second {
+			t.Errorf("told %+v", f.Ran)
+		}
+		// With the worker ends what ran for it; its successor is told nothing of it.
+		check.end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
+		s.pass(time.Second)
+		s.mu.Lock()
+		if running != ended || running != programsMost+1 {
+			t.Errorf("%d of %d programs ended", ended, running)
+		}
+		s.mu.Unlock()
+		next := s.worker(event.RoleCheck)
+		next.want(ipc.Hello)
+		next.want(ipc.Prepare)
+		next.quiet()
+	})
+}
+
+// TestServersAreDescribedUnread: rows and counters of the check role go to the observe role as they came, and the rows
+// again to one that is started later.
+func TestServersAreDescribedUnread(t *testing.T) {
+	playWith(t, withServers, func(s *stage) {
+		_, check, observe := s.upWithServers()
+		send := func(typ ipc.Type, contents string) {
+			t.Helper()
+			file, err := proc.Sealed("test", []byte(contents))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			fd, err := ipc.Dup(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check.link.Send(ipc.Frame{Type: typ, Role: event.RoleCheck, Gen: 1, Epoch: check.epoch, FDs: []int{fd}})
+		}
+		send(ipc.Rows, "rows")
+		if f := observe.want(ipc.Rows); f.Role != event.RoleCheck || f.Gen != 1 {
+			t.Errorf("rows %+v", f)
+		}
+		send(ipc.Tallies, "counters")
+		if f := observe.want(ipc.Tallies); f.Role != event.RoleCheck || f.Epoch != check.epoch {
+			t.Errorf("counters %+v", f)
+		}
+		observe.link.Send(ipc.Frame{Type: ipc.TallyPlease, ID: 5})
+		check.want(ipc.TallyPlease)
+		check.link.Send(ipc.Frame{Type: ipc.Result, ID: 5})
+		s.worker(event.RoleVRRP).want(ipc.TallyPlease)
+		observe.quiet()
+		s.worker(event.RoleVRRP).link.Send(ipc.Frame{Type: ipc.Result, ID: 5})
+		observe.want(ipc.Result)
+		observe.end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
+		next := s.worker(event.RoleObserve)
+		next.want(ipc.Hello)
+		next.want(ipc.Prepare)
+		next.ready(1, "")
+		next.want(ipc.Command) // what the parent remembers
+		next.want(ipc.Rows)
+		if f := next.want(ipc.Rows); f.Role != event.RoleCheck {
+			t.Errorf("rows %+v", f)
+		}
+		next.want(ipc.Commit)
+	})
+}
+
+// TestSlim: those who do not check get the text without what is checked.
+func TestSlim(t *testing.T) {
+	g := &Generation{Image: []byte("all of it"), Slim: []byte("the rest")}
+	if err := g.seal(); err != nil {
+		t.Fatal(err)
+	}
+	defer g.close()
+	for role, want := range map[event.Role]string{event.RoleCheck: "all of it", event.RoleVRRP: "the rest", event.RoleObserve: "the rest"} {
+		text, err := proc.ReadSealed(g.imageFor(role), 100)
+		if err != nil || string(text) != want {
+			t.Errorf("%s reads %q, %v", role, text, err)
+		}
+	}
+}
