@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vigild/vigild/engine/sys/link"
 	"github.com/vigild/vigild/test/netns/lab"
 )
 
@@ -139,4 +140,53 @@ func removed(t *testing.T, kind lab.Kind) []string {
 		t.Errorf("%v ended with %d", kind, status)
 	}
 	return told
+}
+
+// TestDroppedNewsOfRoutes: what the kernel did not tell of routes and rules,
+// because nobody took its news in time, is made up for.
+func TestDroppedNewsOfRoutes(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	r := l.Router("a", l.Wire())
+	var e *link.Entries
+	r.Do(func() (err error) {
+		e, err = link.WatchEntries(1)
+		return err
+	})
+	defer e.Close()
+	index := ifindex(t, r)
+	e.Want([]link.Line{
+		{Family: 4, Words: strings.Fields("10.21.0.0/16 dev eth0")},
+		{Family: 4, Words: strings.Fields("10.22.0.0/16 dev eth0 table 100 metric 7")},
+		{Family: 6, Words: strings.Fields("2001:db8:23::/48 dev eth0")},
+		{Family: 4, Words: strings.Fields("from 10.41.0.0/16 table 100 preference 201"), Rule: true},
+		{Family: 4, Words: strings.Fields("10.24.0.0/16 dev eth0")},
+	}, link.Names{Index: func(string) (int, error) { return index, nil }})
+	drained := func(want ...link.EntryChange) {
+		t.Helper()
+		got, err := e.Drain(nil)
+		slices.SortFunc(got, func(a, b link.EntryChange) int { return a.Line - b.Line })
+		if err != nil || !slices.Equal(got, want) {
+			t.Fatalf("the news are %v, %v; want %v", got, err, want)
+		}
+	}
+	r.IP(
+		"route add 10.21.0.0/16 dev eth0 proto keepalived", "route add 10.22.0.0/16 dev eth0 table 100 metric 7 proto keepalived",
+		"route add 2001:db8:23::/48 dev eth0 proto keepalived", "rule add from 10.41.0.0/16 table 100 priority 201 protocol keepalived",
+		"route add 10.24.0.0/16 dev eth0", // of another protocol
+	)
+	drained(link.EntryChange{Line: 0, Present: true}, link.EntryChange{Line: 1, Present: true},
+		link.EntryChange{Line: 2, Present: true}, link.EntryChange{Line: 3, Present: true})
+	var flood []string
+	for i := range 20000 {
+		flood = append(flood, fmt.Sprintf("route add 10.99.%d.%d/32 dev eth0 table 99 proto keepalived", i>>8, i&255))
+	}
+	r.IP(append(flood,
+		"route del 10.21.0.0/16", "rule del priority 201", "route del 2001:db8:23::/48", "route add 2001:db8:23::/48 dev eth0 proto keepalived")...)
+	drained(link.EntryChange{Line: 0}, link.EntryChange{Line: 3})
+	if e.Resyncs == 0 {
+		t.Error("nothing was dropped, so nothing was tested")
+	}
+	r.IP("route del 10.22.0.0/16 table 100", "route del 10.24.0.0/16")
+	drained(link.EntryChange{Line: 1})
 }

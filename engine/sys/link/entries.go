@@ -202,7 +202,7 @@ func (e *Entries) news(out []EntryChange, m message) []EntryChange {
 func (e *Entries) linesOf(m message) (out []int) {
 	rule := m.kind == unix.RTM_NEWRULE || m.kind == unix.RTM_DELRULE
 	x, ok := parseEntry(m.body)
-	if !ok {
+	if !ok || !rule && x.protocol != Protocol { // before Linux 4.20 a dump has the others too
 		return nil
 	}
 	if e.found == nil {
@@ -281,10 +281,10 @@ func (e *Entries) Close() error {
 // entry is a route or rule as the kernel tells of it. The heads of both are
 // alike; the action of a rule is where the type of a route is.
 type entry struct {
-	family, to, from, tos, kind uint8
-	flags                       uint32
-	table                       uint32
-	attrs                       map[uint16][]byte
+	family, to, from, tos, protocol, kind uint8
+	flags                                 uint32
+	table                                 uint32
+	attrs                                 map[uint16][]byte
 }
 
 func parseEntry(b []byte) (x entry, ok bool) {
@@ -292,7 +292,7 @@ func parseEntry(b []byte) (x entry, ok bool) {
 		return x, false
 	}
 	x = entry{
-		family: b[0], to: b[1], from: b[2], tos: b[3], table: uint32(b[4]), kind: b[7],
+		family: b[0], to: b[1], from: b[2], tos: b[3], table: uint32(b[4]), protocol: b[5], kind: b[7],
 		flags: binary.NativeEndian.Uint32(b[8:]), attrs: map[uint16][]byte{},
 	}
 	eachAttr(b[unix.SizeofRtMsg:], func(kind uint16, v []byte) { x.attrs[kind] = v })

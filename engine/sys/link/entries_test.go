@@ -51,6 +51,9 @@ var routeLines = []struct {
 			{base(func(h *unix.RtMsg) { h.Dst_len, h.Tos = 16, 8 }), []*nl.RtAttr{
 				num(unix.RTA_TABLE, 254), address(unix.RTA_DST, "10.21.0.0"), address(unix.RTA_GATEWAY, "10.0.0.9"), num(unix.RTA_OIF, 2),
 			}},
+			{base(func(h *unix.RtMsg) { h.Dst_len, h.Protocol = 16, 4 }), []*nl.RtAttr{
+				num(unix.RTA_TABLE, 254), address(unix.RTA_DST, "10.21.0.0"), address(unix.RTA_GATEWAY, "10.0.0.9"), num(unix.RTA_OIF, 2),
+			}},
 			{base(func(h *unix.RtMsg) { h.Dst_len = 15 }), []*nl.RtAttr{
 				num(unix.RTA_TABLE, 254), address(unix.RTA_DST, "10.21.0.0"), address(unix.RTA_GATEWAY, "10.0.0.9"), num(unix.RTA_OIF, 2),
 			}},
