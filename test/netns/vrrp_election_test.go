@@ -236,7 +236,7 @@ func TestThousandAddresses(t *testing.T) {
 			s.Wait("VI_1", lab.Backup, soon)
 			disowns(t, s, &lo)
 		}
-		heard.Advert(heard.Advert(heard.Len(), soon, "a's beat", hi.from(a)).Index+1, soon, "a's beat", hi.from(a))
+		(&duel{t: t, w: w, a: a, b: b, heard: heard, hi: hi, lo: lo, m: m, s: s}).attentive()
 		m.Kill()
 		return burdened(t, heard, b, &lo)
 	})

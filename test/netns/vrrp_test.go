@@ -188,11 +188,29 @@ func newDuel(t *testing.T, p pair, i instance) *duel {
 	d.m.Wait("VI_1", lab.Master, starting)
 	d.s = begin(d.b, p.backup, d.lo.String())
 	d.s.Wait("VI_1", lab.Backup, starting)
-	n := d.heard.Len()
-	for range 2 {
-		n = d.next(n, "the master's beat", d.hi.from(d.a)).Index + 1
-	}
+	d.attentive()
 	return d
+}
+
+// attentive waits until b hears a. A socket is opened beside the protocol and may
+// wait for a kernel that others keep busy; until then, a's silence is what b
+// sees, and after the master-down interval it rightly is master for a moment.
+func (d *duel) attentive() {
+	d.t.Helper()
+	first := d.next(d.heard.Len(), "the master's beat", d.hi.from(d.a))
+	if d.s.Kind == lab.Vigild {
+		lab.Until(d.t, soon, "b hears a", func() bool {
+			m, err := d.s.Metrics()
+			n, ok := m.Sum("vigil_vrrp_adverts_received_total")
+			return err == nil && ok && n > 0
+		})
+	} else {
+		for n := first; n.At.Sub(first.At) < d.lo.down(); {
+			n = d.next(n.Index+1, "the master's beat", d.hi.from(d.a))
+		}
+	}
+	d.s.Wait("VI_1", lab.Backup, soon)
+	d.next(d.heard.Len(), "the master's beat", d.hi.from(d.a))
 }
 
 // next waits for an advert, beginning with frame number from.
