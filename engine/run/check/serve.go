@@ -146,6 +146,11 @@ func (s *server) prepare(f *ipc.Frame) {
 func (s *server) commit(f *ipc.Frame) {
 	l := s.ready[f.Gen]
 	clear(s.ready) // what was not committed never will be
+	if f.Gen == 0 {
+		// The generation in force has no servers, and this role ends next: what there is goes first, with a word of each.
+		s.loop.Configure(&health.Configure{Settings: &health.Settings{}, Cause: f.Ref})
+		return
+	}
 	if l == nil {
 		return
 	}

@@ -162,6 +162,9 @@ func TestServe(t *testing.T) {
 	}
 	p.link.Send(ipc.Frame{Type: ipc.SnapshotPlease})
 	p.want(ipc.Events, func(f *ipc.Frame) bool { return f.Snapshot && f.Final && len(f.Events) == 4 })
+	// A generation without servers: they go with a word of each, and then the role.
+	p.link.Send(ipc.Frame{Type: ipc.Commit, Ref: event.Ref{Epoch: 3, Seq: 9}})
+	p.want(ipc.Events, says("192.0.2.7:80", event.Deleted))
 	p.link.Send(ipc.Frame{Type: ipc.Bye})
 	p.want(ipc.Bye, nil)
 	if err := <-ended; err != nil {

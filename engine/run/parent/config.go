@@ -188,6 +188,10 @@ func (p *Loop) retire() {
 		w.again = time.Time{}
 		if w.alive() {
 			w.asked = true
+			if role == event.RoleCheck && w.phase == active {
+				// Nothing to check is still a configuration: what goes is told of.
+				w.run.Link.Send(ipc.Frame{Type: ipc.Commit, Ref: p.cause})
+			}
 			w.run.Link.Send(ipc.Frame{Type: ipc.Bye})
 		}
 	}

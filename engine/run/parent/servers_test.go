@@ -214,6 +214,27 @@ func TestServersAreDescribedUnread(t *testing.T) {
 	})
 }
 
+// TestServersGoBeforeTheirWorker: a reload that leaves none lets the check role take leave of them.
+func TestServersGoBeforeTheirWorker(t *testing.T) {
+	playWith(t, withServers, func(s *stage) {
+		vrrp, check, observe := s.upWithServers()
+		s.next = s.generation()
+		s.signals <- syscall.SIGHUP
+		for _, p := range []*puppet{vrrp, observe} {
+			p.want(ipc.Prepare)
+			p.ready(2, "")
+		}
+		if f := check.want(ipc.Commit); f.Gen != 0 || f.Ref == (event.Ref{}) {
+			t.Errorf("told %+v", f)
+		}
+		check.want(ipc.Bye)
+		check.says(server("192.0.2.1:80", event.Up, event.Deleted, event.Reload))
+		if got := s.logged(event.ServerState); len(got) != 1 {
+			t.Errorf("logged %+v", got)
+		}
+	})
+}
+
 // TestSlim: those who do not check get the text without what is checked.
 func TestSlim(t *testing.T) {
 	g := &Generation{Image: []byte("all of it"), Slim: []byte("the rest")}
