@@ -46,8 +46,12 @@ type Group struct {
 // Groups is every alert, in the order of the file.
 func Groups() []Group {
 	return []Group{
-		{"vigil-vrrp", vrrpAlerts}, {"vigil-signs", signAlerts}, {"vigil-servers", serverAlerts},
-		{"vigil-checks", checkAlerts}, {"vigil-daemon", daemonAlerts}, {"vigil-exits", exitAlerts},
+		{"vigil-vrrp", vrrpAlerts},
+		{"vigil-signs", signAlerts},
+		{"vigil-servers", serverAlerts},
+		{"vigil-checks", checkAlerts},
+		{"vigil-daemon", daemonAlerts},
+		{"vigil-exits", exitAlerts},
 	}
 }
 

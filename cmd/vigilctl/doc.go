@@ -5,6 +5,6 @@
 // true now, what happened, and why. Its manual page is vigilctl.1.
 //
 // It imports the client of collector/api, the words of engine/explain, and the
-// files of alerts that it writes out; it must never import the engine or change
-// anything in vigild.
+// files of alerts and dashboards that it writes out; it must never import the
+// engine or change anything in vigild.
 package main

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vigild/vigild/alerts"
+	"github.com/vigild/vigild/dashboards"
 )
 
 // alertsCommand has the alerts that come with vigilctl.
@@ -40,6 +41,23 @@ func (a *app) alertsCommand() *cobra.Command {
 	}
 	export.Flags().StringToStringVar(&set, "set", nil, "another value of a threshold: NAME=VALUE; their names are at the head of the rules")
 	c.AddCommand(export)
+	return c
+}
+
+// dashboardsCommand has the dashboards that come with vigilctl.
+func (a *app) dashboardsCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "dashboards",
+		Short: "Write out the dashboards for Grafana; no vigild need run",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(&cobra.Command{
+		Use:   "export DIR",
+		Short: "Write the dashboards and an example of provisioning",
+		Args:  cobra.ExactArgs(1),
+		RunE:  func(_ *cobra.Command, args []string) error { return a.export(args[0], dashboards.Files(), nil) },
+	})
 	return c
 }
 

@@ -5,12 +5,14 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/vigild/vigild/alerts"
+	"github.com/vigild/vigild/dashboards"
 )
 
 func TestAlertsExport(t *testing.T) {
@@ -43,6 +45,27 @@ func TestAlertsExport(t *testing.T) {
 	}
 	if code, _, errs := ctl(t, nil, "alerts", "export", filepath.Join(dir, alerts.RulesFile)); code != exitFailure || !strings.Contains(errs, "exporting to") {
 		t.Errorf("a file as the directory: exit %d, %s", code, errs)
+	}
+}
+
+func TestDashboardsExport(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	code, out, errs := ctl(t, nil, "dashboards", "export", dir)
+	if code != exitOK || errs != "" {
+		t.Fatalf("exit %d, %s", code, errs)
+	}
+	if n := len(strings.Fields(out)); n != len(dashboards.All())+1 {
+		t.Errorf("%d files", n)
+	}
+	for _, d := range dashboards.All() {
+		text, err := os.ReadFile(filepath.Join(dir, d.UID+".json"))
+		var doc struct{ Title string }
+		if err != nil || json.Unmarshal(text, &doc) != nil || doc.Title != d.Title {
+			t.Errorf("%s: %q, %v", d.UID, doc.Title, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "provisioning.yaml")); err != nil {
+		t.Error(err)
 	}
 }
 
