@@ -49,6 +49,8 @@ type check struct {
 
 	// delta is what the check adds to the weight of the server.
 	delta int64
+	// due is when the last attempt was to begin.
+	due event.Instant
 	// told is when a failure of the same kind, or a slow success, was last told;
 	// last is the last event told.
 	told event.Instant
@@ -114,7 +116,21 @@ func (p *Pool) outcome(o *Outcome) {
 		p.shared(o)
 		return
 	}
-	p.again(o.Check, p.judge(o.Check, o))
+	p.again(o.Check, p.even(o, p.judge(o.Check, o)))
+}
+
+// even takes off a pause what we were late ourselves with the attempt before it: else all that became due while this
+// host stood still would be due together from then on. What does not go into half of the pause is left to chance, which
+// spreads them again.
+func (p *Pool) even(o *Outcome, pause time.Duration) time.Duration {
+	late := p.now.Sub(p.checks[o.Check].due) - o.Total
+	switch {
+	case !o.Pass || late <= 0:
+		return pause
+	case late <= pause/2:
+		return pause - late
+	}
+	return pause/2 + p.part(o.Check, pause/2)
 }
 
 // again sets when the next attempt is due.

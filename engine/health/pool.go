@@ -148,6 +148,7 @@ func (p *Pool) tick() {
 		}
 		id := p.timers.pop(p.checks)
 		observe(&p.tally.Delay, p.now.Sub(due))
+		p.checks[id].due = due
 		p.begin(id)
 	}
 	if at := p.kernel.readAt; at != 0 && at <= p.now {

@@ -55,6 +55,36 @@ func started(t testing.TB, set *Settings) (*Pool, *Output) {
 	return p, out
 }
 
+// TestNoConvoy: what became due while the host stood still does not stay together, however long that was.
+func TestNoConvoy(t *testing.T) {
+	for _, still := range []time.Duration{300 * time.Millisecond, 2 * time.Second} {
+		p, out := started(t, sized(1, 1000))
+		now := second
+		o := Outcome{Pass: true, Total: time.Millisecond}
+		most := func(span time.Duration) (n int) {
+			for end := now.Add(span); now < end; now = now.Add(5 * time.Millisecond) {
+				p.Step(now, Tick{}, out)
+				n = max(n, len(out.Probes))
+				for _, b := range out.Probes {
+					o.Check, o.Serial = b.Check, b.Serial
+					p.Step(now.Add(time.Millisecond), &o, out)
+				}
+				out.Reset()
+			}
+			return n
+		}
+		before := most(4 * time.Second)
+		now = now.Add(still)
+		if at := most(50 * time.Millisecond); at < 200 {
+			t.Fatalf("after %s %d begin together: nobody stood still", still, at)
+		}
+		most(2 * time.Second)
+		if after := most(2 * time.Second); after > 2*before+10 {
+			t.Errorf("%d begin together where %d did before this host stood still for %s", after, before, still)
+		}
+	}
+}
+
 // TestPassAllocatesNothing holds the promise of Step.
 func TestPassAllocatesNothing(t *testing.T) {
 	p, out := started(t, sized(1, 1000))
