@@ -27,6 +27,7 @@ import (
 	"github.com/vigild/vigild/engine/run/observe"
 	"github.com/vigild/vigild/engine/run/parent"
 	"github.com/vigild/vigild/engine/run/role"
+	"github.com/vigild/vigild/engine/sys/proc"
 	"github.com/vigild/vigild/snmp"
 )
 
@@ -156,7 +157,7 @@ func (w *watcher) build(s *shared, n *notify.Settings) error {
 	}
 	w.log = slog.New(w.sink.Handler())
 	w.mailer, w.hooks, w.traces = mailer, hooks, traces
-	w.control = api.New(w.role, api.Options{Version: version, Events: s.Observe.Retain.Events})
+	w.control = api.New(w.role, api.Options{Version: version, Events: s.Observe.Retain.Events, Table: w.table})
 	w.agent = snmp.New(snmp.Options{
 		Dial: w.dial, Always: s.SNMP || s.Observe.SNMP.Enabled, ConflictTraps: s.Observe.SNMP.ConflictTraps, Publish: w.publish,
 	}, w.role)
@@ -272,6 +273,23 @@ func (w *watcher) dial(ctx context.Context) (net.Conn, error) {
 func (w *watcher) reload(ctx context.Context) error {
 	_, _, err := w.role.Call(ctx, parent.CommandReload, nil)
 	return err
+}
+
+// table asks the check role for what its data plane has.
+func (w *watcher) table(ctx context.Context) ([]byte, error) {
+	_, files, err := w.role.Call(ctx, parent.CommandTable, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	if len(files) != 1 {
+		return nil, fmt.Errorf("the check role passed %d files", len(files))
+	}
+	return proc.ReadSealed(files[0], role.ImageMax)
 }
 
 // settle gives every exit its time at the end, all at once.

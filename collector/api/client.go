@@ -59,6 +59,11 @@ func (c *Client) Services(ctx context.Context) (out []ServiceStatus, err error) 
 	return out, c.get(ctx, "/api/v1/services", &out)
 }
 
+// Table asks for what the data plane has, or in a dry run would have.
+func (c *Client) Table(ctx context.Context) (out json.RawMessage, err error) {
+	return out, c.get(ctx, "/api/v1/ipvs", &out)
+}
+
 // WhyAll asks for the explanation of every instance, newest transition first.
 func (c *Client) WhyAll(ctx context.Context) (out []explain.Answer, err error) {
 	return out, c.get(ctx, "/api/v1/why", &out)

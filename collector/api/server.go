@@ -36,6 +36,8 @@ type Options struct {
 	Followers int
 	// Heartbeat is how often a follower hears an empty line, default 15 s.
 	Heartbeat time.Duration
+	// Table gives what the data plane has as JSON; nil if nobody knows.
+	Table func(ctx context.Context) ([]byte, error)
 	// Now reads the wall clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -109,6 +111,7 @@ func (s *Server) endpoints() []endpoint {
 		{"/api/v1/why", s.whyAll},
 		{"/api/v1/why/{instance}", s.why},
 		{"/api/v1/config", s.config},
+		{"/api/v1/ipvs", s.table},
 	}
 }
 
@@ -225,6 +228,22 @@ func (s *Server) whyAll(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) config(w http.ResponseWriter, _ *http.Request) {
 	send(w, configOf(s.src.View()))
+}
+
+// table answers what the data plane has, or in a dry run would have.
+func (s *Server) table(w http.ResponseWriter, r *http.Request) {
+	if s.opts.Table == nil {
+		fail(w, http.StatusNotFound, "nobody here knows the data plane", "")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), writeTimeout)
+	defer cancel()
+	text, err := s.opts.Table(ctx)
+	if err != nil {
+		fail(w, http.StatusServiceUnavailable, err.Error(), "")
+		return
+	}
+	send(w, json.RawMessage(text))
 }
 
 // find returns the instance that a request names, or answers that there is none.

@@ -122,6 +122,9 @@ func TestServersThatDieHangAndComeBack(t *testing.T) {
 		all := lines(d, "service.quorum", "10.9.0.1:80")
 		return len(all) > 0 && all[len(all)-1].To == "DOWN"
 	})
+	if table := d.Ctl("ipvs"); table != "-A -t 10.9.0.1:80 -s rr\n" {
+		t.Errorf("the table is\n%s", table)
+	}
 	serve(t, far, 8001, false)
 	goes(t, d, at(8001), "UP", "recovered", 2)
 	if err := os.WriteFile(flag, nil, 0o600); err != nil {

@@ -4,7 +4,10 @@
 package check
 
 import (
+	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/health"
@@ -133,3 +136,32 @@ func (*dry) Sync(health.Daemon) (master, backup bool, err error) { return false,
 func (*dry) SetTimeouts(health.Timeouts) error { return nil }
 
 func (*dry) Usage(func(health.ServiceKey, health.Destination, *Usage)) error { return nil }
+
+// saved writes a table as ipvsadm -Sn does.
+func saved(t health.Table) string {
+	var b strings.Builder
+	for i := range t {
+		s := &t[i].Service
+		name := "-f " + strconv.Itoa(int(s.Mark))
+		if !s.HasMark {
+			letter := map[event.Protocol]string{event.ProtocolTCP: "-t", event.ProtocolUDP: "-u", event.ProtocolSCTP: "--sctp-service"}[s.Protocol]
+			name = letter + " " + netip.AddrPortFrom(s.Addr, s.Port).String()
+		} else if s.Family == 6 {
+			name += " -6"
+		}
+		fmt.Fprintf(&b, "-A %s -s %s", name, s.Scheduler)
+		if s.Timeout > 0 {
+			fmt.Fprintf(&b, " -p %d", int(s.Timeout.Seconds()))
+		}
+		if s.Flags&health.FlagOnePacket != 0 {
+			b.WriteString(" -o")
+		}
+		b.WriteByte('\n')
+		for k := range t[i].Dests {
+			d := &t[i].Dests[k]
+			letter := map[event.Forward]string{event.ForwardNAT: "-m", event.ForwardDR: "-g", event.ForwardTUN: "-i"}[d.Method.Forward]
+			fmt.Fprintf(&b, "-a %s -r %s %s -w %d\n", name, d.Addr, letter, d.Weight)
+		}
+	}
+	return b.String()
+}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,10 @@ func TestPlanes(t *testing.T) {
 				}
 			}
 			same()
+			if table, err := p.Read(); err != nil || !strings.Contains(saved(table), "-A -t 10.0.0.2:80 -s sh -p 300\n") ||
+				!strings.Contains(saved(table), "-a -f 5 -6 -r [2001:db8::b]:80 -i -w 0\n") {
+				t.Errorf("shown as\n%s", saved(table))
+			}
 			one := services()[0]
 			edited, d := one, destinations(false)
 			edited.Scheduler, d[0].Weight = "rr", 0

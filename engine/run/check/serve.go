@@ -272,6 +272,8 @@ const CommandTable = "ipvs"
 // table is the answer to it.
 type table struct {
 	Services health.Table `json:"services"`
+	// Text is the same in the words of ipvsadm -Sn.
+	Text string `json:"text"`
 }
 
 func (s *server) command(f *ipc.Frame) error {
@@ -287,7 +289,7 @@ func (s *server) command(f *ipc.Frame) error {
 			s.link.Send(answer)
 			return
 		}
-		text, err := json.Marshal(table{t})
+		text, err := json.Marshal(table{t, saved(t)})
 		if err != nil {
 			answer.Error = err.Error()
 		}

@@ -135,7 +135,9 @@ func (p *Loop) result(_ *worker, f *ipc.Frame) {
 			f.Body = p.o.Exits()
 		}
 		w.run.Link.Send(*f)
+		return
 	}
+	f.Drop()
 }
 
 // command runs a request of the observe role; only the names in
@@ -144,6 +146,10 @@ func (p *Loop) command(f *ipc.Frame) {
 	if f.Name == CommandReload {
 		p.askingNext = append(p.askingNext, f.ID)
 		p.reload()
+		return
+	}
+	if f.Name == CommandTable {
+		p.table(f)
 		return
 	}
 	run := p.o.Commands[f.Name]

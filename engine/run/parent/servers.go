@@ -128,6 +128,18 @@ func (p *Loop) forgetRows() {
 	}
 }
 
+// CommandTable asks the check role for what its data plane has, or would have.
+const CommandTable = "ipvs"
+
+// table passes the question on; the answer comes back as its result.
+func (p *Loop) table(f *ipc.Frame) {
+	if w := p.workers[event.RoleCheck]; w != nil && w.phase == active {
+		w.run.Link.Send(ipc.Frame{Type: ipc.Command, ID: f.ID, Name: f.Name})
+		return
+	}
+	p.answer(ipc.Frame{Type: ipc.Result, ID: f.ID, Name: f.Name, Error: "there are no virtual servers, or the check role is away"})
+}
+
 // endPrograms waits for the programs that ran for a worker that has ended.
 func (p *Loop) endPrograms() {
 	t := time.NewTimer(2 * proc.Grace)

@@ -193,6 +193,14 @@ func TestServersAreDescribedUnread(t *testing.T) {
 		if f := observe.want(ipc.Tallies); f.Role != event.RoleCheck || f.Epoch != check.epoch {
 			t.Errorf("counters %+v", f)
 		}
+		observe.link.Send(ipc.Frame{Type: ipc.Command, ID: 4, Name: CommandTable})
+		if f := check.want(ipc.Command); f.ID != 4 || f.Name != CommandTable {
+			t.Errorf("asked %+v", f)
+		}
+		check.link.Send(ipc.Frame{Type: ipc.Result, ID: 4, Name: CommandTable})
+		if f := observe.want(ipc.Result); f.ID != 4 || f.Name != CommandTable {
+			t.Errorf("answered %+v", f)
+		}
 		observe.link.Send(ipc.Frame{Type: ipc.TallyPlease, ID: 5})
 		check.want(ipc.TallyPlease)
 		check.link.Send(ipc.Frame{Type: ipc.Result, ID: 5})

@@ -96,7 +96,7 @@ func (p *Loop) hear(m fromWorker) {
 		return
 	}
 	f := &m.frame
-	if w.role != event.RoleCheck || f.Type != ipc.Tallies && f.Type != ipc.Rows {
+	if w.role != event.RoleCheck || f.Type != ipc.Tallies && f.Type != ipc.Rows && f.Type != ipc.Result {
 		f.Drop() // nobody else has any to give
 	}
 	switch f.Type {
