@@ -5,6 +5,7 @@ package check_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -172,7 +173,7 @@ var plans = map[string]plan{
 	},
 	"misc_dynamic": {
 		servers: 2, listen: listen(echo),
-		conf: two("", "", `MISC_CHECK { misc_path "/bin/sh DIR/status"`+"\n misc_dynamic }"),
+		conf: two("", "", `MISC_CHECK { misc_path "/bin/sh DIR/status"`+"\n misc_timeout 30\n misc_dynamic }"),
 		stages: []stage{
 			start(),
 			{what: "weight 10", do: status(12), table: none + reweigh(10), calls: "", words: ""},
@@ -412,9 +413,15 @@ func reload(text string, words ...string) func(*run) {
 	return func(r *run) { r.reload(strings.NewReplacer(words...).Replace(text)) }
 }
 
-// status has the script of the plan end with a status.
+// status has the script of the plan end with a status. No run of it finds half a
+// file.
 func status(n int) func(*run) {
-	return func(r *run) { r.File("status", fmt.Sprintf("exit %d\n", n), 0o755) }
+	return func(r *run) {
+		path := r.File("status.new", fmt.Sprintf("exit %d\n", n), 0o755)
+		if err := os.Rename(path, r.Dir()+"/status"); err != nil {
+			r.Fatal(err)
+		}
+	}
 }
 
 func reweigh(n int) string {

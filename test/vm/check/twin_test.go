@@ -21,7 +21,7 @@ var kinds = []lab.Kind{lab.Keepalived, lab.Vigild}
 
 // limit is how long a daemon may take for one stage, in an emulated machine that
 // others use too; how long it has to is in the configurations: a second or two.
-const limit = 45 * time.Second
+const limit = 2 * time.Minute
 
 // A plan is one configuration, and what happens to its servers.
 type plan struct {
@@ -50,6 +50,7 @@ type stage struct {
 
 // A run is one daemon on one farm, going through a plan.
 type run struct {
+	*testing.T
 	*farm.Farm
 	daemon *lab.Daemon
 	// text makes a configuration out of one of a plan.
@@ -102,7 +103,7 @@ func (p plan) play(t *testing.T, kind lab.Kind) {
 	fifo, table := f.FIFO("lvs"), f.Record(d)
 	f.File("status", "exit 0\n", 0o755)
 	note := f.Script("note")
-	r := &run{Farm: f, text: func(conf string) string {
+	r := &run{T: t, Farm: f, text: func(conf string) string {
 		return fmt.Sprintf("global_defs {\n    lvs_notify_fifo %s\n    checker_log_all_failures\n}\n", fifo.Path) +
 			strings.NewReplacer("NOTE", note, "DIR", f.Dir()).Replace(conf)
 	}}
