@@ -58,9 +58,9 @@ layer-vet: need-go
 layer-lint: need-go
 	@.ci/layer run lint .ci/lint run ./...
 layer-unit: need-go
-	@.ci/layer gotest unit $$($(UNIT))
+	@.ci/layer gotest unit -timeout 20m $$($(UNIT))
 layer-race: need-go
-	@CGO_ENABLED=1 .ci/layer gotest race -race $$($(RACED))
+	@CGO_ENABLED=1 .ci/layer gotest race -race -timeout 20m $$($(RACED))
 layer-netns: need-go
 	@$(if $(call HAS,test/netns),STREAM=1 .ci/layer gotest netns -timeout 20m ./test/netns/...)
 layer-vm: need-go
