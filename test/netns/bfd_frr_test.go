@@ -172,7 +172,7 @@ func TestBFDWithFRR(t *testing.T) {
 			// What bfdd is told to do we hear of, and the reverse.
 			again(t, "the neighbour is shut down", func(int) (string, bool) {
 				waitSession(t, d, "gw", "up", 15*time.Second)
-				e := goesDown(t, d, "gw", func() { f.tell("configure terminal", "bfd", them, "shutdown") })
+				e, _ := goesDown(t, d, "gw", func() { f.tell("configure terminal", "bfd", them, "shutdown") })
 				if e.Reason != "neighbor_admin_down" {
 					f.tell("configure terminal", "bfd", them, "no shutdown")
 				}
@@ -196,7 +196,10 @@ func TestBFDWithFRR(t *testing.T) {
 // times, and says what both sides made of it.
 func silenced(t *testing.T, r *lab.Router, d *lab.Daemon, f *bfdd, ours netip.Addr) (seen string, held bool) {
 	t.Helper()
-	e := goesDown(t, d, "gw", func() { r.Mute(0) })
+	e, happened := goesDown(t, d, "gw", func() { r.Mute(0) })
+	if !happened {
+		return "it was down already", false
+	}
 	f.wait(ours, "down", 5*time.Second)
 	p := f.peer(ours)
 	took, allowed := time.Duration(e.At-e.Evidence.Heard[0].At), e.Evidence.Detection
@@ -235,20 +238,26 @@ func told(t *testing.T, d *lab.Daemon, kind, name, to string) (out []change) {
 }
 
 // then does something that changes a thing to a state, and returns the change.
-// What one role knows already another may not have told yet.
-func then(t *testing.T, d *lab.Daemon, kind, name, to string, do func()) change {
+// What one role knows already another may not have told yet. It says false if
+// there was no change: the thing was in that state already.
+func then(t *testing.T, d *lab.Daemon, kind, name, to string, do func()) (c change, happened bool) {
 	t.Helper()
-	before, now := len(told(t, d, kind, name, to)), []change(nil)
+	before, end := len(told(t, d, kind, name, to)), time.Time{}
 	do()
-	lab.Until(t, soon, fmt.Sprintf("%s %s to %s", kind, name, to), func() bool {
-		now = told(t, d, kind, name, to)
-		return len(now) > before
+	lab.Until(t, 2*soon, fmt.Sprintf("news of %s", name), func() bool {
+		if end.IsZero() {
+			end = time.Now().Add(soon / 2)
+		}
+		if now := told(t, d, kind, name, to); len(now) > before {
+			c, happened = now[len(now)-1], true
+		}
+		return happened || time.Now().After(end)
 	})
-	return now[len(now)-1]
+	return c, happened
 }
 
 // goesDown is then for a session that goes down.
-func goesDown(t *testing.T, d *lab.Daemon, name string, do func()) change {
+func goesDown(t *testing.T, d *lab.Daemon, name string, do func()) (c change, happened bool) {
 	t.Helper()
 	return then(t, d, "track.changed", name, "DOWN", do)
 }

@@ -112,7 +112,7 @@ func RealTime(priority int) Option {
 	// The other limit is on the time without a pause: by default keepalived has
 	// the kernel kill it after 10 ms, which a burst of announcements takes.
 	return func(o *options) {
-		o.head = fmt.Sprintf("    vrrp_rt_priority %d\n    vrrp_rlimit_rttime 2000000\n", priority)
+		o.head = fmt.Sprintf("    vrrp_rt_priority %d\n    vrrp_rlimit_rttime 2000000\n    bfd_rt_priority %[1]d\n    bfd_rlimit_rttime 2000000\n", priority)
 	}
 }
 
