@@ -244,7 +244,13 @@ func samples(t string) string {
 // file is the scene as promtool reads it.
 func (s *scene) file(alert *Alert, values Values) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%srule_files: [../%s, ../%s]\nevaluation_interval: %s\ntests:\n  - interval: %s\n    input_series:\n", license, RecordingFile, RulesFile, s.step, s.step)
+	// What is recorded comes before what asks for it: without an order promtool
+	// takes the groups as they come.
+	order := []string{recordingGroup}
+	for _, g := range Groups() {
+		order = append(order, g.Name)
+	}
+	fmt.Fprintf(&b, "%srule_files: [../%s, ../%s]\ngroup_eval_order: [%s]\nevaluation_interval: %s\ntests:\n  - interval: %s\n    input_series:\n", license, RecordingFile, RulesFile, strings.Join(order, ", "), s.step, s.step)
 	for _, in := range s.series {
 		fmt.Fprintf(&b, "      - series: %s\n        values: %s\n", quote(strings.Replace(in[0], "{", `{job="vigil",`, 1)), quote(samples(in[1])))
 	}

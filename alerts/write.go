@@ -23,6 +23,9 @@ var files embed.FS
 // configuration, and the runbooks.
 func Files() fs.FS { return files }
 
+// recordingGroup is the one group of recording rules.
+const recordingGroup = "vigil-recording"
+
 const license = "# SPDX-FileCopyrightText: The vigild authors\n# SPDX-License-Identifier: Apache-2.0\n#\n"
 
 // quote makes a scalar of YAML in which nothing is special.
@@ -68,7 +71,7 @@ func (v Values) annotations(a *Alert) [][2]string {
 // Recording is the file of recording rules with these values.
 func Recording(v Values) []byte {
 	var b strings.Builder
-	b.WriteString(license + "# Recording rules of vigild. Made by `vigilctl alerts export DIR`.\ngroups:\n  - name: vigil-recording\n    rules:\n")
+	b.WriteString(license + "# Recording rules of vigild. Made by `vigilctl alerts export DIR`.\ngroups:\n  - name: " + recordingGroup + "\n    rules:\n")
 	for _, r := range Records() {
 		fmt.Fprintf(&b, "      # %s\n      - record: %s\n        expr: %s\n", r.Means, r.Name, quote(v.fill(r.Expr)))
 	}

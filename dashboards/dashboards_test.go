@@ -262,7 +262,7 @@ func TestSelectors(t *testing.T) {
 // labelsSurvive holds a legend to the labels that the aggregation leaves.
 func labelsSurvive(t *testing.T, e expr, have []string) {
 	for _, g := range grouping.FindAllStringSubmatch(e.text, -1) {
-		for _, l := range strings.Split(g[1], ", ") {
+		for l := range strings.SplitSeq(g[1], ", ") {
 			if !slices.Contains(have, l) && !slices.Contains([]string{"job", "instance", "cluster"}, l) {
 				t.Errorf("%s: nothing has the label %s", e.who, l)
 			}
