@@ -25,6 +25,8 @@ type ears struct {
 	version uint64
 	wanted  []vrrp.Watch
 	open    map[raw.Listen]*raw.Receiver
+	// watches are what the open sockets are for, as the machine names it.
+	watches map[*raw.Receiver]vrrp.Watch
 	tokens  []*raw.Receiver // by token; nil for a free one
 	// asked are the sockets that the hands are opening.
 	asked map[raw.Listen]bool
@@ -38,7 +40,7 @@ type ears struct {
 
 func newEars(p *raw.Poller, own *ownEvents) *ears {
 	return &ears{
-		poller: p, own: own, open: map[raw.Listen]*raw.Receiver{}, asked: map[raw.Listen]bool{}, failed: map[raw.Listen]bool{},
+		poller: p, own: own, open: map[raw.Listen]*raw.Receiver{}, watches: map[*raw.Receiver]vrrp.Watch{}, asked: map[raw.Listen]bool{}, failed: map[raw.Listen]bool{},
 		bells: bells{open: map[raw.Listen]*raw.Bell{}},
 	}
 }
@@ -65,7 +67,7 @@ func (e *ears) follow(v *VRRP) {
 		e.asked[l] = true
 		v.hands.later(func() {
 			r, err := raw.Receive(l)
-			if !v.inbox.put(message{do: func() { e.opened(l, r, err) }}) && r != nil {
+			if !v.inbox.put(message{do: func() { e.opened(v, w, l, r, err) }}) && r != nil {
 				r.Close() // nobody is left to use it
 			}
 		})
@@ -78,7 +80,7 @@ func (e *ears) follow(v *VRRP) {
 }
 
 // opened takes a new socket into use, unless it is no longer wanted.
-func (e *ears) opened(l raw.Listen, r *raw.Receiver, err error) {
+func (e *ears) opened(v *VRRP, w vrrp.Watch, l raw.Listen, r *raw.Receiver, err error) {
 	delete(e.asked, l)
 	if err == nil {
 		err = e.add(r)
@@ -87,6 +89,8 @@ func (e *ears) opened(l raw.Listen, r *raw.Receiver, err error) {
 		e.open[l] = r
 		e.changes++
 		delete(e.failed, l)
+		e.watches[r] = w
+		v.step(v.clock.Now(), vrrp.Ears{Watch: w, Open: true})
 		return
 	}
 	if r != nil {
@@ -143,6 +147,8 @@ func (e *ears) forget(r *raw.Receiver) {
 
 func (e *ears) drop(v *VRRP, r *raw.Receiver) {
 	e.forget(r)
+	v.step(v.clock.Now(), vrrp.Ears{Watch: e.watches[r]})
+	delete(e.watches, r)
 	v.hands.later(func() {
 		if err := r.Close(); err != nil {
 			e.own.denied("close a socket", err)

@@ -118,7 +118,7 @@ func (v *VRRP) Configure(c *vrrp.Configure) {
 		v.hands.static = c.Settings
 		v.promote(c.Settings)
 		v.hands.later(func() { v.news.follow(c.Settings) })
-		c.Wall = v.clock.Wall(v.clock.Now())
+		c.Wall, c.Ears = v.clock.Wall(v.clock.Now()), true
 		v.prepare(c)
 		// Reading a configuration leaves more behind than the loop will ever
 		// need; memory is locked, so nobody else can take it away.

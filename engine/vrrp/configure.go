@@ -36,6 +36,9 @@ func (r *Router) start(c *Configure, by because) {
 		r.instances = append(r.instances, r.newInstance(&s.Instances[k]))
 	}
 	r.install(s)
+	if c.Ears && r.hearing == nil {
+		r.hearing = map[Watch]bool{}
+	}
 	r.notBefore = after(r.now, s.StartupDelay)
 	if len(s.StaticAddresses)+len(s.StaticRoutes)+len(s.StaticRules) > 0 {
 		r.act(Action{Kind: Own, Reason: event.Startup, Cause: by.cause, Root: by.root})

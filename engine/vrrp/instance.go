@@ -98,6 +98,8 @@ type instance struct {
 	claim    claim
 	crowd    crowd
 	rival    rival
+	// deaf says that it entered BACKUP before it could hear anybody.
+	deaf bool
 	// demoted says that an owner stepped down to 254.
 	demoted bool
 	torn    torn
@@ -273,8 +275,45 @@ func (r *Router) enterBackup(in *instance, c *cause) {
 	if wait == 0 {
 		wait = in.masterDown()
 	}
+	if in.deaf = r.deaf(in); in.deaf {
+		wait += earPatience
+	}
 	// compat: vrrp_startup_delay: timers start when it is over.
 	in.due[dueProtocol] = max(c.at, r.notBefore).Add(wait)
+}
+
+// earPatience is how much longer a BACKUP waits for a master that it cannot
+// hear yet, because the kernel has not opened its socket. A socket that cannot
+// be opened at all must not keep the addresses from having a master.
+const earPatience = time.Second
+
+// deaf says that the instance is known not to be listened for.
+func (r *Router) deaf(in *instance) bool {
+	w, ok := in.watch()
+	return ok && r.hearing != nil && !r.hearing[w]
+}
+
+// ears takes down what is listened to. A BACKUP that could not hear a master
+// until now begins to wait for one.
+func (r *Router) ears(e Ears) {
+	if r.hearing == nil {
+		return
+	}
+	if !e.Open {
+		delete(r.hearing, e.Watch)
+		return
+	}
+	r.hearing[e.Watch] = true
+	for _, in := range r.instances {
+		if w, ok := in.watch(); !in.deaf || !ok || w != e.Watch {
+			continue
+		}
+		in.deaf = false
+		if in.state == event.Backup && in.heard.at < in.since && in.due[dueProtocol] != 0 {
+			in.due[dueProtocol] = max(r.now, r.notBefore).Add(in.masterDown())
+			r.arm(in)
+		}
+	}
 }
 
 // filters says whether packets to the addresses need a rule (RFC 9568 section

@@ -362,20 +362,9 @@ type Watch struct {
 func (r *Router) Watches(dst []Watch) []Watch {
 	seen := map[Watch]bool{}
 	for _, in := range r.instances {
-		w, on := Watch{Family: in.set.Family}, in.hears()
-		if on != nil {
-			w.IfIndex = on.index
-		}
-		if on != in.ifc {
-			w.VRID = in.set.VRID
-		}
-		switch {
-		case in.set.Unicast && !in.source.IsValid(), on != nil && w.IfIndex == 0:
+		w, ok := in.watch()
+		if !ok {
 			continue
-		case in.set.Unicast:
-			w.Local = in.source
-		default:
-			w.Group = in.set.Multicast
 		}
 		for _, w.AH = range []bool{false, true} {
 			if !seen[w] && (!w.AH || in.set.Auth == AuthAH) {
@@ -385,6 +374,27 @@ func (r *Router) Watches(dst []Watch) []Watch {
 		}
 	}
 	return dst
+}
+
+// watch is where plain adverts for the instance come in; ok is false while its
+// interface or source address is missing.
+func (in *instance) watch() (w Watch, ok bool) {
+	w, on := Watch{Family: in.set.Family}, in.hears()
+	if on != nil {
+		w.IfIndex = on.index
+	}
+	if on != in.ifc {
+		w.VRID = in.set.VRID
+	}
+	switch {
+	case in.set.Unicast && !in.source.IsValid(), on != nil && w.IfIndex == 0:
+		return Watch{}, false
+	case in.set.Unicast:
+		w.Local = in.source
+	default:
+		w.Group = in.set.Multicast
+	}
+	return w, true
 }
 
 // WatchVersion changes whenever Watches may give another answer.

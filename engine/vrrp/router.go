@@ -31,6 +31,8 @@ type Router struct {
 	config   event.Ref // the config.loaded event of settings
 	started  bool
 	stopping bool
+	// hearing are the places that are listened to, nil if the loop does not tell.
+	hearing map[Watch]bool
 	// notBefore is the end of vrrp_startup_delay.
 	notBefore event.Instant
 
@@ -123,6 +125,8 @@ func (r *Router) Step(now event.Instant, in Input, out *Output) {
 		}
 	case Stop:
 		r.stop()
+	case Ears:
+		r.ears(in)
 	}
 	r.out = nil
 }

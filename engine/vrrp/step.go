@@ -142,6 +142,16 @@ type Configure struct {
 	Resume []Resumed
 	// Wall is the present time in nanoseconds since the Unix epoch, for Resume.
 	Wall int64
+	// Ears says that the loop tells with Ears what it can listen to; without, a
+	// Watch counts as open from the moment on in which it is wanted.
+	Ears bool
+}
+
+// Ears says that a Watch is open, or no longer. The silence of a master counts
+// from when it could have been heard.
+type Ears struct {
+	Watch Watch
+	Open  bool
 }
 
 // Resumed is the state in which a predecessor left an instance.
@@ -199,6 +209,7 @@ func (*Configure) input()   {}
 func (*Done) input()        {}
 func (SendFailed) input()   {}
 func (Stop) input()         {}
+func (Ears) input()         {}
 
 // ActionKind is what is to be done.
 type ActionKind uint8

@@ -181,8 +181,12 @@ func TestSyncDaemons(t *testing.T) {
 	p := NewKernel(func() (Conn, error) { return closing{k}, nil })
 	set := &health.SyncSettings{Interface: "eth0", ID: 7}
 	for _, c := range []health.Daemon{
-		{Settings: set, Backup: true}, {Settings: set, Master: true}, {Settings: set, Master: true, Backup: true}, {Settings: set, Master: true, Backup: true},
-		{Settings: &health.SyncSettings{Interface: "eth1", ID: 8}, Backup: true}, {},
+		{Settings: set, Backup: true},
+		{Settings: set, Master: true},
+		{Settings: set, Master: true, Backup: true},
+		{Settings: set, Master: true, Backup: true},
+		{Settings: &health.SyncSettings{Interface: "eth1", ID: 8}, Backup: true},
+		{},
 	} {
 		master, backup, err := p.Sync(c)
 		if err != nil || master != c.Master || backup != c.Backup {

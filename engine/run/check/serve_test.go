@@ -4,7 +4,6 @@
 package check
 
 import (
-	"context"
 	"encoding/json"
 	"runtime"
 	"slices"
@@ -88,7 +87,7 @@ func TestServe(t *testing.T) {
 	ended := make(chan error, 1)
 	settled := make(chan struct{}, 4)
 	go func() {
-		ended <- Serve(context.Background(), theirs, Options{
+		ended <- Serve(t.Context(), theirs, Options{
 			Open: func(o LoopOptions) (Worker, error) {
 				o.Plane = NewDry()
 				return New(o)
@@ -178,7 +177,7 @@ func TestServeRefuses(t *testing.T) {
 		ours, theirs := ipc.Pipe()
 		ended := make(chan error, 1)
 		go func() {
-			ended <- Serve(context.Background(), theirs, Options{Open: func(o LoopOptions) (Worker, error) {
+			ended <- Serve(t.Context(), theirs, Options{Open: func(o LoopOptions) (Worker, error) {
 				o.Plane = NewDry()
 				return New(o)
 			}})
