@@ -89,3 +89,41 @@ func TestEarsThatClose(t *testing.T) {
 		t.Error("a closed socket is remembered")
 	}
 }
+
+// TestWhoBeganTogetherWaitsTogether: the timers of all that are started begin
+// when the last of them can hear, in the order in which they were started.
+func TestWhoBeganTogetherWaitsTogether(t *testing.T) {
+	set := func(name, ifc string, vrid uint8) InstanceSettings {
+		return InstanceSettings{
+			Name: name, Family: 4, Version: 3, VRID: vrid, Interface: ifc, State: event.Backup, Priority: 100,
+			AdvertInterval: 100 * time.Millisecond, DownTimerAdverts: 3, Multicast: netip.MustParseAddr("224.0.0.18"), Accept: true,
+			Addresses: []Address{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}},
+		}
+	}
+	r := New(1)
+	var out Output
+	at := event.Instant(time.Second)
+	for i, name := range []string{"eth0", "eth1"} {
+		r.Step(at, Link{IfIndex: 2 + i, Name: name, Present: true, Up: true, MTU: 1500}, &out)
+		r.Step(at, IfAddr{IfIndex: 2 + i, Prefix: netip.MustParsePrefix("10.0.0.1/24"), Present: true}, &out)
+	}
+	r.Step(at, &Configure{Ears: true, Settings: &Settings{Instances: []InstanceSettings{set("A", "eth0", 1), set("B", "eth1", 2), set("C", "eth0", 3)}}}, &out)
+	watches := r.Watches(nil)
+	r.Step(at.Add(5*time.Millisecond), Ears{Watch: watches[1], Open: true}, &out)
+	r.Step(at.Add(9*time.Millisecond), Ears{Watch: watches[0], Open: true}, &out)
+	due, _ := r.Deadline()
+	if want := at.Add(9*time.Millisecond + 300*time.Millisecond + skew(3, 100, 100*time.Millisecond)); due != want {
+		t.Fatalf("due %v after the start, want %v", due.Sub(at), want.Sub(at))
+	}
+	out.Reset()
+	r.Step(due, Tick{}, &out)
+	var order string
+	for i := range out.Events {
+		if e := &out.Events[i]; e.Kind == event.VRRPState {
+			order += e.Subject.Name
+		}
+	}
+	if order != "ABC" {
+		t.Errorf("masters in the order %q", order)
+	}
+}

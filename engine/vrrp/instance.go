@@ -4,6 +4,7 @@
 package vrrp
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -293,8 +294,9 @@ func (r *Router) deaf(in *instance) bool {
 	return ok && r.hearing != nil && !r.hearing[w]
 }
 
-// ears takes down what is listened to. A BACKUP that could not hear a master
-// until now begins to wait for one.
+// ears takes down what is listened to. BACKUPs that could not hear a master
+// until now begin to wait for one: together, when all of them can, because they
+// would have begun together, and in the order in which they began.
 func (r *Router) ears(e Ears) {
 	if r.hearing == nil {
 		return
@@ -304,12 +306,22 @@ func (r *Router) ears(e Ears) {
 		return
 	}
 	r.hearing[e.Watch] = true
+	var late []*instance
 	for _, in := range r.instances {
-		if w, ok := in.watch(); !in.deaf || !ok || w != e.Watch {
-			continue
+		switch {
+		case !in.deaf:
+		case in.state != event.Backup:
+			in.deaf = false
+		case r.deaf(in):
+			return
+		default:
+			late = append(late, in)
 		}
+	}
+	slices.SortFunc(late, func(a, b *instance) int { return cmp.Compare(a.timer.turn, b.timer.turn) })
+	for _, in := range late {
 		in.deaf = false
-		if in.state == event.Backup && in.heard.at < in.since && in.due[dueProtocol] != 0 {
+		if in.heard.at < in.since && in.due[dueProtocol] != 0 {
 			in.due[dueProtocol] = max(r.now, r.notBefore).Add(in.masterDown())
 			r.arm(in)
 		}
