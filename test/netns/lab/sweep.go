@@ -119,10 +119,22 @@ func poll(limit time.Duration, ask func() bool) bool {
 	return true
 }
 
+// generous is the limit from which on it is not what is tested, but only ends a
+// test that waits in vain; patience is what such a wait gets, because a machine
+// that writes out what was built just now stands still for half a minute.
+const (
+	generous = 10 * time.Second
+	patience = 90 * time.Second
+)
+
 // Until polls a condition; the test fails when it does not hold within the
-// limit. Both say in words what is waited for.
+// limit, or much later where the limit is generous. Both say in words what is
+// waited for.
 func Until(t T, limit time.Duration, what string, holds func() bool) {
 	t.Helper()
+	if limit >= generous {
+		limit = max(limit, patience)
+	}
 	if !poll(limit, holds) {
 		t.Fatalf("not within %v: %s", limit, what)
 	}
