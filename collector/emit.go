@@ -162,11 +162,7 @@ func (m *emitter) set(metric *dto.Metric, d *desc, value float64) {
 
 // truth emits 1 or 0.
 func (m *emitter) truth(name string, value bool, labels ...string) {
-	v := 0.0
-	if value {
-		v = 1
-	}
-	m.add(name, v, labels)
+	m.add(name, one(value), labels)
 }
 
 // seconds emits a duration.

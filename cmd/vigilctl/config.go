@@ -6,7 +6,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -47,7 +46,7 @@ func (a *app) configCommand() *cobra.Command {
 }
 
 func (s *source) language() syntax.Options {
-	return syntax.Here(s.id, func(lo, hi uint32) uint32 { return lo + uint32(rand.Uint64N(uint64(hi)-uint64(lo)+1)) })
+	return syntax.Here(s.id, machine.Random)
 }
 
 func fileOf(args []string) string {

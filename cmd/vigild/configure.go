@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"runtime/debug"
@@ -46,15 +45,12 @@ type shared struct {
 
 // language is how the configuration's text is to be read.
 func language(o *cmdline.Options) syntax.Options {
-	l := syntax.Here(o.ConfigID, random)
+	l := syntax.Here(o.ConfigID, machine.Random)
 	if o.AllConfig {
 		l.Check = syntax.CheckAll
 	}
 	return l
 }
-
-// random draws from lo to hi, both included.
-func random(lo, hi uint32) uint32 { return lo + uint32(rand.Uint64N(uint64(hi)-uint64(lo)+1)) }
 
 // badConfig is a configuration that cannot be run, with keepalived's exit status.
 type badConfig struct {

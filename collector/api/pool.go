@@ -245,7 +245,7 @@ func findServer(s *ledger.Service, name string) *ledger.Server {
 
 func serviceCase(p *ledger.Pool, s *ledger.Service, now time.Time) *explain.PoolCase {
 	c := &explain.PoolCase{
-		Subject: s.Row.Subject, Name: "virtual server " + s.Row.Subject.Name, State: s.State, SinceWall: s.SinceWall, Now: now.UnixNano(), Story: s.Story,
+		Subject: s.Row.Subject, Name: "virtual server " + s.Row.Subject.Name, State: s.State, Now: now.UnixNano(), Story: s.Story,
 	}
 	if s.Last != nil {
 		c.Last, c.Chain = *s.Last, s.Because
@@ -270,7 +270,7 @@ func serviceCase(p *ledger.Pool, s *ledger.Service, now time.Time) *explain.Pool
 
 func serverCase(p *ledger.Pool, r *ledger.Server, now time.Time) *explain.PoolCase {
 	c := &explain.PoolCase{
-		Subject: r.Row.Subject, Name: "real server " + r.Row.Subject.Sub + " of " + r.Row.Subject.Name, State: r.State, SinceWall: r.SinceWall,
+		Subject: r.Row.Subject, Name: "real server " + r.Row.Subject.Sub + " of " + r.Row.Subject.Name, State: r.State,
 		Now: now.UnixNano(), Story: r.Story,
 	}
 	if r.Last != nil {

@@ -47,19 +47,7 @@ func TestTranscripts(t *testing.T) {
 			for i := range played.Hosts {
 				fmt.Fprintf(&b, "==== router %s\n%s", played.Hosts[i].Name, spansOf(played.Hosts[i].Events))
 			}
-			path := filepath.Join("testdata", "transcripts", name+".golden")
-			if *update {
-				if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if b.String() != string(want) {
-				t.Errorf("%s:\n%s\nwant\n%s", path, b.String(), want)
-			}
+			golden(t, filepath.Join("testdata", "transcripts", name+".golden"), b.String())
 		})
 	}
 }
@@ -74,24 +62,25 @@ func TestPoolTranscripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := spansOf(played.Events)
-			path := filepath.Join("testdata", "pool", name+".golden")
-			if *update {
-				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("%s:\n%s\nwant\n%s", path, got, want)
-			}
+			golden(t, filepath.Join("testdata", "pool", name+".golden"), spansOf(played.Events))
 		})
+	}
+}
+
+// golden holds what was rendered against a file, or writes the file.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s:\n%s\nwant\n%s", path, got, want)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -247,3 +248,6 @@ func secret(path string) (config.Secret, error) {
 	}
 	return s, nil
 }
+
+// Random draws from lo to hi, both included: the Random of syntax.Options.
+func Random(lo, hi uint32) uint32 { return lo + uint32(rand.Uint64N(uint64(hi)-uint64(lo)+1)) }

@@ -218,8 +218,8 @@ type PoolCase struct {
 	Subject event.Subject
 	Name    string
 	State   event.State
-	// SinceWall and Now are in nanoseconds since the Unix epoch, 0 if unknown.
-	SinceWall, Now int64
+	// Now is the present in nanoseconds since the Unix epoch, 0 if unknown.
+	Now int64
 	// Last is the newest change, KindNone if there was none; Chain are the changes
 	// that led to it, the nearest first.
 	Last  event.Event

@@ -198,18 +198,23 @@ func (p *pool) tell(e *event.Event) {
 			return
 		}
 	}
-	story := &[]event.Event{}
 	switch {
 	case t.server != nil && t.server.Last.Ref() != e.Ref():
-		story = &t.server.Story
-	case t.service != nil && t.service.Last.Ref() != e.Ref():
-		story = &t.service.Story
-	}
-	if len(*story) < PoolStoryMax {
 		p.picture = nil
-		// Appending in place is safe: earlier Views see a shorter slice.
-		*story = append(*story, *e)
+		t.server.Story = longer(t.server.Story, e)
+	case t.service != nil && t.service.Last.Ref() != e.Ref():
+		p.picture = nil
+		t.service.Story = longer(t.service.Story, e)
 	}
+}
+
+// longer adds e to a story that has room. Appending in place is safe: earlier
+// Views see a shorter slice.
+func longer(story []event.Event, e *event.Event) []event.Event {
+	if len(story) >= PoolStoryMax {
+		return story
+	}
+	return append(story, *e)
 }
 
 // share returns the present picture, nil if there is nothing to show.

@@ -64,7 +64,7 @@ func ServeBFD(ctx context.Context, link *ipc.Link, o BFDOptions) error {
 		return fmt.Errorf("open the bfd loop: %w", err)
 	}
 	s.loop = loop
-	return attend(ctx, link, event.RoleBFD, loop, s.hear)
+	return role.Attend(ctx, link, event.RoleBFD, loop, s.hear)
 }
 
 // remember gives the parent what it hands to a successor.

@@ -61,11 +61,8 @@ func ServeVRRP(ctx context.Context, link *ipc.Link, o ServeOptions) error {
 	}
 	s.loop = loop
 	s.denied()
-	return attend(ctx, link, event.RoleVRRP, loop, s.hear)
+	return role.Attend(ctx, link, event.RoleVRRP, loop, s.hear)
 }
-
-// attend runs the loop of a role behind its end of a link.
-var attend = role.Attend
 
 // denied says once each what the kernel refused; it goes on without.
 func (s *server) denied() {
