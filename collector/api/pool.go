@@ -151,7 +151,7 @@ func poolProblems(p *ledger.Pool) []string {
 		}
 	}
 	if p.Counted != 0 && !p.Tally.Available {
-		out = append(out, "the kernel has no IPVS: servers are checked, and nothing is balanced")
+		out = append(out, "servers are checked, and nothing is balanced: the kernel has no IPVS, or vigild was started with --dataplane=dry-run")
 	}
 	return out
 }
