@@ -59,7 +59,15 @@ func run() int {
 	quick := flag.Bool("quick", false, "one round with shorter windows: less than two minutes, less to be trusted")
 	watch := flag.Duration("watch", 15*time.Second, "how long to look for unwanted transitions; what is promised is promised for 10m")
 	out := flag.String("json", "", "write all figures to this file")
+	watched := flag.Int("sentinel", -1, "only tell when this processor stands still: what the bench starts itself")
 	flag.Parse()
+	if *watched >= 0 {
+		if err := sentinel(*watched); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: sentinel:", err)
+			return 1
+		}
+		return 0
+	}
 	p := plan{rounds: *rounds, window: 6 * time.Second, listen: 10 * time.Second, watch: *watch}
 	if *quick {
 		p = plan{rounds: 1, window: 4 * time.Second, listen: 5 * time.Second, watch: min(*watch, 10*time.Second)}

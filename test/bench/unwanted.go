@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,13 +26,14 @@ var calm = []struct {
 // unwantedRound has a master and a backup of each program beside each other on
 // the same machine, with four processes that never wait and somebody who fetches
 // the metrics of each of ours 100 times a second. Nothing fails, so every
-// transition is one too many.
+// transition is one too many; but one that follows on a processor that stood
+// still for long enough is the machine's, and is counted apart.
 func unwantedRound(b *bench, p plan, _ int) {
 	runs := []struct {
 		column, head string
 		kind         lab.Kind
 	}{{colKeepalived, "", lab.Keepalived}, {colRealTime, realTime, lab.Keepalived}, {colVigild, "", lab.Vigild}}
-	counts, adverts := make([][]func() int, len(runs)), make([]func() float64, len(runs))
+	changes, adverts := make([][]func() []lab.Change, len(runs)), make([]func() float64, len(runs))
 	stop, served := make(chan struct{}), make(chan int, 2)
 	for i, r := range runs {
 		wires, l := network(b, 1)
@@ -48,7 +50,7 @@ func unwantedRound(b *bench, p plan, _ int) {
 		s := second.Start(r.kind, backup.String(), lab.Terse())
 		s.Wait("VI_0_30", lab.Backup, starting)
 		for _, c := range calm {
-			counts[i] = append(counts[i], func() int { return transitions(b, m, c.crowd) + transitions(b, s, c.crowd) })
+			changes[i] = append(changes[i], func() []lab.Change { return append(changed(b, m, c.crowd), changed(b, s, c.crowd)...) })
 		}
 		adverts[i] = func() float64 { return packets(b, first, 1, "tx") }
 		if r.kind == lab.Vigild {
@@ -62,23 +64,34 @@ func unwantedRound(b *bench, p plan, _ int) {
 		}
 	}
 	pass(2 * time.Second) // what is left of the start
-	before, sent := make([][]int, len(runs)), make([]float64, len(runs))
+	began, sent := time.Now(), make([]float64, len(runs))
 	for i := range runs {
 		sent[i] = adverts[i]()
-		for _, count := range counts[i] {
-			before[i] = append(before[i], count())
-		}
 	}
 	b.Logf("bench: nothing happens for %v", p.watch)
+	sentinels := watchStalls(b)
 	pass(p.watch)
+	stood := sentinels()
+	for i, longest := range stood.longest() {
+		b.Logf("bench: processor %d stood still for %v at the longest, %d times for more than %v", i, longest.Round(time.Millisecond), stood.of(i), stallFrom)
+	}
 	rate := map[string]float64{}
 	for k, c := range calm {
-		figures := map[string]float64{}
+		all, blamed := map[string]float64{}, map[string]float64{}
 		for i, r := range runs {
-			figures[r.column] = float64(counts[i][k]() - before[i][k])
-			rate[r.column] = (adverts[i]() - sent[i]) / p.watch.Seconds()
+			seen := slices.DeleteFunc(changes[i][k](), func(c lab.Change) bool { return c.At.Before(began) })
+			ours := slices.DeleteFunc(slices.Clone(seen), func(one lab.Change) bool { return stood.excuses(one.At, c.interval) })
+			all[r.column], blamed[r.column] = float64(len(seen)), float64(len(ours))
+			if r.kind == lab.Vigild {
+				account(b, c.name, seen, stood)
+			}
 		}
-		b.put(fmt.Sprintf("%d instances, %s, %v", c.each, c.name, p.watch), "transitions", 0, true, figures)
+		of := fmt.Sprintf("%d instances, %s, %v", c.each, c.name, p.watch)
+		b.put(of+", all", "transitions", nothing, false, all)
+		b.put(of+", while the processors ran", "transitions", 0, true, blamed)
+	}
+	for i, r := range runs {
+		rate[r.column] = (adverts[i]() - sent[i]) / p.watch.Seconds()
 	}
 	b.put("sent by the masters", "1/s", nothing, false, rate)
 	close(stop)
@@ -87,8 +100,8 @@ func unwantedRound(b *bench, p plan, _ int) {
 	})
 }
 
-// transitions is how many a daemon has told of the instances of a crowd.
-func transitions(b *bench, d *lab.Daemon, c crowd) (n int) {
+// changed are the transitions that a daemon has told of the instances of a crowd.
+func changed(b *bench, d *lab.Daemon, c crowd) (out []lab.Change) {
 	for _, change := range d.Changes() {
 		if change.Kind != "INSTANCE" {
 			continue
@@ -98,8 +111,27 @@ func transitions(b *bench, d *lab.Daemon, c crowd) (n int) {
 			b.Fatalf("an instance called %q", change.Name)
 		}
 		if vrid > c.names && vrid <= c.names+c.each {
-			n++
+			out = append(out, change)
 		}
 	}
-	return n
+	return out
+}
+
+// account tells the moments at which there were transitions, and what the
+// processors did then.
+func account(b *bench, what string, seen []lab.Change, stood stalls) {
+	slices.SortFunc(seen, func(x, y lab.Change) int { return x.At.Compare(y.At) })
+	for len(seen) > 0 {
+		first := seen[0].At
+		n := slices.IndexFunc(seen, func(c lab.Change) bool { return c.At.Sub(first) > time.Second })
+		if n < 0 {
+			n = len(seen)
+		}
+		where := "no processor stood still"
+		if s, found := stood.around(first.Add(-beforeTransition), first); found {
+			where = fmt.Sprintf("processor %d stood still for %v until %v before", s.cpu, s.to.Sub(s.from).Round(time.Millisecond), first.Sub(s.to).Round(time.Millisecond))
+		}
+		b.Logf("bench: %s: %d transitions of vigild at %s, first %s to %s; %s", what, n, first.Format("15:04:05.000"), seen[0].Name, seen[0].State, where)
+		seen = seen[n:]
+	}
 }
