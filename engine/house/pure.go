@@ -23,6 +23,9 @@ var Pure = []string{
 	"engine/health",
 	"engine/ledger",
 	"engine/explain",
+	"engine/simulate",
+	"engine/plan",
+	"config/lint",
 	"config/syntax",
 }
 

@@ -54,6 +54,8 @@ var Tiers = []Tier{
 	{"engine/health", []string{"engine/event"}, none, whyPure},
 	{"engine/ledger", []string{"engine/event"}, none, whyPure},
 	{"engine/explain", []string{"engine/event"}, none, whyPure},
+	{"engine/simulate", []string{"engine/event", "engine/vrrp", "engine/vrrp/auth", "engine/vrrp/wire"}, none, whyPure},
+	{"engine/plan", []string{"engine/event", "engine/vrrp", "engine/health", "engine/ledger", "engine/simulate"}, none, whyPure},
 
 	// 2: shells.
 	{"engine/sys/raw/...", []string{"engine/event", "engine/vrrp/wire", "engine/sys/raw"}, append([]string{"golang.org/x/net"}, kernel...), whyDoor},
@@ -76,6 +78,7 @@ var Tiers = []Tier{
 		[]string{"github.com/knadh/koanf", "github.com/go-viper/mapstructure", "github.com/spf13/pflag", "go.yaml.in/yaml"},
 		"config fills the settings of others and drives nobody",
 	},
+	{"config/lint", []string{"config", "config/syntax", "engine/event", "engine/vrrp/...", "engine/health"}, none, "what is wrong between the routers of a cluster is found in their configurations"},
 	{"config/machine", []string{"config", "config/syntax"}, none, "what a configuration is checked against is asked through its questions"},
 
 	// 4: loops and readers.

@@ -12,13 +12,16 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/simulate"
 	"github.com/vigild/vigild/engine/vrrp"
 )
 
 // commands are those that make things happen.
 var commands = map[string]func(p *player, words []string) error{
-	"run":     (*player).run,
-	"cut":     func(p *player, w []string) error { return p.each(w, func(x path) { p.world.wires.cut[x] = true }) },
+	"run": (*player).run,
+	"cut": func(p *player, w []string) error {
+		return p.each(w, func(x simulate.Path) { p.world.Wires.Cut[x] = true })
+	},
 	"heal":    (*player).heal,
 	"drop":    (*player).drop,
 	"dup":     (*player).dup,
@@ -56,17 +59,17 @@ func (p *player) run(w []string) error {
 
 // each calls do for the directions that a word names: a-b, a>b, or a for all
 // that goes to and comes from it.
-func (p *player) each(words []string, do func(path)) error {
+func (p *player) each(words []string, do func(simulate.Path)) error {
 	for _, w := range words {
 		if a, b, ok := strings.Cut(w, "-"); ok {
-			do(path{a, b})
-			do(path{b, a})
+			do(simulate.Path{From: a, To: b})
+			do(simulate.Path{From: b, To: a})
 		} else if a, b, ok := strings.Cut(w, ">"); ok {
-			do(path{a, b})
-		} else if p.world.node(w) != nil {
-			for _, n := range p.world.nodes {
-				do(path{w, n.name})
-				do(path{n.name, w})
+			do(simulate.Path{From: a, To: b})
+		} else if p.world.Node(w) != nil {
+			for _, n := range p.world.Nodes {
+				do(simulate.Path{From: w, To: n.Name})
+				do(simulate.Path{From: n.Name, To: w})
 			}
 		} else {
 			return fmt.Errorf("no direction is called %s", w)
@@ -77,34 +80,34 @@ func (p *player) each(words []string, do func(path)) error {
 
 func (p *player) heal(w []string) error {
 	if len(w) == 0 {
-		p.world.wires = newWires()
+		p.world.Wires = newWires()
 	}
-	return p.each(w, func(x path) { delete(p.world.wires.cut, x) })
+	return p.each(w, func(x simulate.Path) { delete(p.world.Wires.Cut, x) })
 }
 
 func (p *player) drop(w []string) error {
 	n, err := strconv.Atoi(w[1])
-	return firstError(err, p.each(w[:1], func(x path) { p.world.wires.drop[x] = n }))
+	return firstError(err, p.each(w[:1], func(x simulate.Path) { p.world.Wires.Drop[x] = n }))
 }
 
 func (p *player) dup(w []string) error {
 	n, err := strconv.Atoi(w[1])
-	return firstError(err, p.each(w[:1], func(x path) { p.world.wires.dup[x] = n }))
+	return firstError(err, p.each(w[:1], func(x simulate.Path) { p.world.Wires.Dup[x] = n }))
 }
 
 func (p *player) delay(w []string) error {
 	d, err := time.ParseDuration(w[1])
-	return firstError(err, p.each(w[:1], func(x path) { p.world.wires.delay[x] = d }))
+	return firstError(err, p.each(w[:1], func(x simulate.Path) { p.world.Wires.Delay[x] = d }))
 }
 
 func (p *player) jitter(w []string) error {
 	d, err := time.ParseDuration(w[1])
-	return firstError(err, p.each(w[:1], func(x path) { p.world.wires.jitter[x] = d }))
+	return firstError(err, p.each(w[:1], func(x simulate.Path) { p.world.Wires.Jitter[x] = d }))
 }
 
 func (p *player) loss(w []string) error {
 	n, err := strconv.Atoi(w[1])
-	return firstError(err, p.each(w[:1], func(x path) { p.world.wires.loss[x] = n }))
+	return firstError(err, p.each(w[:1], func(x simulate.Path) { p.world.Wires.Loss[x] = n }))
 }
 
 // clock steps the wall clock of a router.
@@ -114,7 +117,7 @@ func (p *player) clock(w []string) error {
 		return err
 	}
 	d, err := time.ParseDuration(w[1])
-	n.stepped += d
+	n.Stepped += d
 	return err
 }
 
@@ -128,11 +131,11 @@ func firstError(errs ...error) error {
 }
 
 // on finds the router that a command is for.
-func (p *player) on(w []string, least int) (*Node, error) {
+func (p *player) on(w []string, least int) (*simulate.Node, error) {
 	if len(w) < least {
 		return nil, fmt.Errorf("%d more words are needed", least-len(w))
 	}
-	n := p.world.node(w[0])
+	n := p.world.Node(w[0])
 	if n == nil {
 		return nil, fmt.Errorf("no router is called %s", w[0])
 	}
@@ -144,7 +147,7 @@ func (p *player) link(w []string) error {
 	if err != nil {
 		return err
 	}
-	return n.setLink(w[1], w[2])
+	return n.SetLink(w[1], w[2])
 }
 
 func (p *player) addr(w []string) error {
@@ -157,9 +160,9 @@ func (p *player) addr(w []string) error {
 		return err
 	}
 	if w[2] == "add" {
-		n.addAddress(w[1], a)
+		n.AddAddress(w[1], a)
 	} else {
-		n.removeAddress(w[1], a)
+		n.RemoveAddress(w[1], a)
 	}
 	return nil
 }
@@ -170,7 +173,7 @@ func (p *player) refuse(w []string) error {
 		return err
 	}
 	a, err := prefix(w[1])
-	n.kernel.refused[a.Addr()] = true
+	n.Kernel.Refused[a.Addr()] = true
 	return err
 }
 
@@ -179,7 +182,7 @@ func (p *player) netlink(w []string) error {
 	if err != nil {
 		return err
 	}
-	n.kernel.latency, err = time.ParseDuration(w[1])
+	n.Kernel.Latency, err = time.ParseDuration(w[1])
 	return err
 }
 
@@ -199,9 +202,9 @@ func (p *player) script(w []string) error {
 		x.Status, x.Reason = 1, event.FailExit
 	}
 	for range times {
-		n.loads++
-		x.Cause = event.Ref{Epoch: parentEpoch, Seq: n.loads}
-		n.tell(x)
+		n.Loads++
+		x.Cause = event.Ref{Epoch: simulate.ParentEpoch, Seq: n.Loads}
+		n.Tell(x)
 	}
 	return nil
 }
@@ -212,7 +215,7 @@ func (p *player) file(w []string) error {
 		return err
 	}
 	v, err := strconv.ParseInt(w[2], 0, 64)
-	n.tell(vrrp.FileValue{Name: w[1], Value: v})
+	n.Tell(vrrp.FileValue{Name: w[1], Value: v})
 	return err
 }
 
@@ -222,7 +225,7 @@ func (p *player) process(w []string) error {
 		return err
 	}
 	v, err := strconv.Atoi(w[2])
-	n.tell(vrrp.ProcessCount{Name: w[1], Count: v})
+	n.Tell(vrrp.ProcessCount{Name: w[1], Count: v})
 	return err
 }
 
@@ -231,7 +234,7 @@ func (p *player) bfd(w []string) error {
 	if err != nil {
 		return err
 	}
-	n.tell(vrrp.BFDState{Name: w[1], Up: w[2] == "up"})
+	n.Tell(vrrp.BFDState{Name: w[1], Up: w[2] == "up"})
 	return nil
 }
 
@@ -240,7 +243,7 @@ func (p *player) service(w []string) error {
 	if err != nil {
 		return err
 	}
-	n.tell(vrrp.ServiceState{Name: w[1], Up: w[2] == "up"})
+	n.Tell(vrrp.ServiceState{Name: w[1], Up: w[2] == "up"})
 	return nil
 }
 
@@ -250,16 +253,16 @@ func (p *player) claim(w []string) error {
 	if err != nil {
 		return err
 	}
-	l := n.kernel.links[w[1]]
+	l := n.Kernel.Links[w[1]]
 	if l == nil {
-		return fmt.Errorf("%s has no %s", n.name, w[1])
+		return fmt.Errorf("%s has no %s", n.Name, w[1])
 	}
 	a, err := netip.ParseAddr(w[2])
-	x := &vrrp.Claim{IfIndex: l.index, Addr: a, MAC: [6]byte{2, 0, 0, 0, 0, 0x99}, At: p.world.now}
+	x := &vrrp.Claim{IfIndex: l.Index, Addr: a, MAC: [6]byte{2, 0, 0, 0, 0, 0x99}, At: p.world.Now}
 	if len(w) > 3 && w[3] == "own" {
-		x.MAC = l.input().MAC
+		x.MAC = l.Input().MAC
 	}
-	n.tell(x)
+	n.Tell(x)
 	return err
 }
 
@@ -269,8 +272,8 @@ func (p *player) freeze(w []string) error {
 		return err
 	}
 	d, err := time.ParseDuration(w[1])
-	n.frozen = p.world.now.Add(d)
-	p.world.after(d, n.thaw)
+	n.Frozen = p.world.Now.Add(d)
+	p.world.After(d, n.Thaw)
 	return err
 }
 
@@ -279,10 +282,10 @@ func (p *player) kill(w []string) error {
 	if err != nil {
 		return err
 	}
-	if n.router == nil {
-		return fmt.Errorf("%s does not run", n.name)
+	if n.Router == nil {
+		return fmt.Errorf("%s does not run", n.Name)
 	}
-	n.kill()
+	n.Kill()
 	return nil
 }
 
@@ -291,11 +294,11 @@ func (p *player) start(w []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := p.plan.settings(n.name)
+	s, err := p.plan.settings(n.Name)
 	if err != nil {
 		return err
 	}
-	n.start(s, len(w) > 1 && w[1] == "resume")
+	n.Start(s, len(w) > 1 && w[1] == "resume")
 	return nil
 }
 
@@ -304,27 +307,27 @@ func (p *player) stop(w []string) error {
 	if err != nil {
 		return err
 	}
-	n.tell(vrrp.Stop{})
-	p.world.flush()
-	if n.router == nil || n.frozen != 0 {
+	n.Tell(vrrp.Stop{})
+	p.world.Flush()
+	if n.Router == nil || n.Frozen != 0 {
 		return nil
 	}
-	if !n.router.Stopped() && n.kernel.latency == 0 {
-		return fmt.Errorf("%s has not stopped", n.name)
+	if !n.Router.Stopped() && n.Kernel.Latency == 0 {
+		return fmt.Errorf("%s has not stopped", n.Name)
 	}
 	return nil
 }
 
 func (p *player) reload(w []string) error {
-	for _, n := range p.world.nodes {
-		if len(w) > 0 && !slices.Contains(w, n.name) || n.router == nil {
+	for _, n := range p.world.Nodes {
+		if len(w) > 0 && !slices.Contains(w, n.Name) || n.Router == nil {
 			continue
 		}
-		s, err := p.plan.settings(n.name)
+		s, err := p.plan.settings(n.Name)
 		if err != nil {
 			return err
 		}
-		n.tell(n.configuration(s))
+		n.Tell(n.Configuration(s))
 	}
 	return nil
 }
@@ -334,20 +337,20 @@ func (p *player) inject(w []string) error {
 	if err != nil {
 		return err
 	}
-	return n.inject(w[1:])
+	return inject(p.world, n, w[1:])
 }
 
 func (p *player) show(w []string) error {
 	switch w[0] {
 	case "owners":
-		for _, n := range p.world.nodes {
-			p.world.log.line(n, "= %s", p.world.owners(n))
+		for _, n := range p.world.Nodes {
+			p.log.line(p.world, n, "= %s", owners(n))
 		}
 		return nil
 	case "lines":
-		for _, n := range p.world.nodes {
-			for _, l := range n.kernel.lines {
-				p.world.log.line(n, "= %s", l.text)
+		for _, n := range p.world.Nodes {
+			for _, l := range n.Kernel.Lines {
+				p.log.line(p.world, n, "= %s", l.Text)
 			}
 		}
 		return nil
@@ -361,18 +364,18 @@ func (p *player) show(w []string) error {
 	}
 	switch w[0] {
 	case "tally":
-		for _, t := range n.router.Tallies(p.world.now, nil) {
-			p.world.log.line(n, "= %s %s", t.Subject.Name, tallyText(&t))
+		for _, t := range n.Router.Tallies(p.world.Now, nil) {
+			p.log.line(p.world, n, "= %s %s", t.Subject.Name, tallyText(&t))
 		}
 	case "router":
-		t := n.router.RouterTally(p.world.now)
-		p.world.log.line(n, "= %s", routerText(&t))
+		t := n.Router.RouterTally(p.world.Now)
+		p.log.line(p.world, n, "= %s", routerText(&t))
 	case "snapshot":
 		var out vrrp.Output
-		n.router.Snapshot(p.world.now, &out)
+		n.Router.Snapshot(p.world.Now, &out)
 		for i := range out.Events {
-			n.events = append(n.events, out.Events[i])
-			p.world.log.event(n, &out.Events[i])
+			n.Events = append(n.Events, out.Events[i])
+			p.log.event(p.world, n, &out.Events[i])
 		}
 	}
 	return nil

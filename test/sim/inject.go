@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vigild/vigild/engine/simulate"
 	"github.com/vigild/vigild/engine/vrrp"
 	"github.com/vigild/vigild/engine/vrrp/wire"
 )
@@ -26,18 +27,18 @@ import (
 //	ah=yes      an authentication header in front
 //	if=         the interface
 //	ago=        how long it has been in the socket
-func (n *Node) inject(words []string) error {
+func inject(w *simulate.World, n *simulate.Node, words []string) error {
 	key := map[string]string{}
-	for _, w := range words {
-		k, v, _ := strings.Cut(w, "=")
+	for _, word := range words {
+		k, v, _ := strings.Cut(word, "=")
 		key[k] = v
 	}
-	id := n.instanceNamed(key["instance"])
+	id := instanceNamed(n, key["instance"])
 	if id == 0 {
-		return fmt.Errorf("%s has no instance %q", n.name, key["instance"])
+		return fmt.Errorf("%s has no instance %q", n.Name, key["instance"])
 	}
-	v, _ := n.router.View(id)
-	ad, _ := n.router.Advert(id, v.Settings.Priority)
+	v, _ := n.Router.View(id)
+	ad, _ := n.Router.Advert(id, v.Settings.Priority)
 	p := &vrrp.Packet{Family: v.Settings.Family, Dest: v.Settings.Multicast, TTL: 255, Source: netip.MustParseAddr("10.0.0.9")}
 	if p.Family == 6 {
 		p.Source = netip.MustParseAddr("fe80::9")
@@ -59,21 +60,21 @@ func (n *Node) inject(words []string) error {
 	if key["if"] != "" {
 		iface = key["if"]
 	}
-	l := n.kernel.links[iface]
+	l := n.Kernel.Links[iface]
 	if l == nil {
-		return fmt.Errorf("%s has no %s", n.name, iface)
+		return fmt.Errorf("%s has no %s", n.Name, iface)
 	}
 	ago, err := age(key["ago"])
-	p.IfIndex, p.At, p.Wall = l.index, n.w.now.Add(-ago), n.wall(n.w.now.Add(-ago))
-	n.tell(p)
+	p.IfIndex, p.At, p.Wall = l.Index, w.Now.Add(-ago), n.Wall(w.Now.Add(-ago))
+	n.Tell(p)
 	return err
 }
 
 // instanceNamed is the handle of an instance; the first if name is empty, 0 if
 // there is none.
-func (n *Node) instanceNamed(name string) int {
-	for _, id := range n.router.Instances(nil) {
-		if v, _ := n.router.View(id); name == "" || v.Settings.Name == name {
+func instanceNamed(n *simulate.Node, name string) int {
+	for _, id := range n.Router.Instances(nil) {
+		if v, _ := n.Router.View(id); name == "" || v.Settings.Name == name {
 			return id
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/simulate"
 	"github.com/vigild/vigild/engine/vrrp"
 )
 
@@ -59,20 +60,20 @@ func lawful(h *Host) error {
 // one master, and that the addresses are where it is and nowhere else.
 func settled(p *player) error {
 	masters := map[string]int{}
-	for _, n := range p.world.nodes {
-		for _, id := range n.router.Instances(nil) {
-			v, _ := n.router.View(id)
+	for _, n := range p.world.Nodes {
+		for _, id := range n.Router.Instances(nil) {
+			v, _ := n.Router.View(id)
 			if v.State == event.Master {
 				masters[v.Settings.Name]++
 			}
 			for _, a := range v.Settings.Addresses {
-				if has := n.kernel.has(a.Prefix.Addr()); has != (v.State == event.Master) {
-					return fmt.Errorf("%s: %s is %v, and has %v: %v", n.name, v.Settings.Name, v.State, a.Prefix, has)
+				if has := n.Kernel.Has(a.Prefix.Addr()); has != (v.State == event.Master) {
+					return fmt.Errorf("%s: %s is %v, and has %v: %v", n.Name, v.Settings.Name, v.State, a.Prefix, has)
 				}
 			}
 		}
 	}
-	first := p.world.nodes[0].router
+	first := p.world.Nodes[0].Router
 	for _, id := range first.Instances(nil) {
 		v, _ := first.View(id)
 		if n := masters[v.Settings.Name]; n != 1 {
@@ -89,22 +90,22 @@ type keeper struct {
 }
 
 func (k *keeper) check(p *player) error {
-	for _, n := range p.world.nodes {
-		if n.router == nil || n.frozen != 0 {
+	for _, n := range p.world.Nodes {
+		if n.Router == nil || n.Frozen != 0 {
 			continue
 		}
-		for _, t := range n.router.Tallies(p.world.now, nil) {
-			was := k.last[n.router]
+		for _, t := range n.Router.Tallies(p.world.Now, nil) {
+			was := k.last[n.Router]
 			if was == nil {
 				was = map[string]event.Tally{}
-				k.last[n.router] = was
+				k.last[n.Router] = was
 			}
 			if err := grows(was[t.Subject.Name], t); err != nil {
-				return fmt.Errorf("%s %s: %w", n.name, t.Subject.Name, err)
+				return fmt.Errorf("%s %s: %w", n.Name, t.Subject.Name, err)
 			}
 			was[t.Subject.Name] = t
 		}
-		if err := n.oneMind(); err != nil {
+		if err := oneMind(n); err != nil {
 			return err
 		}
 	}
@@ -112,20 +113,20 @@ func (k *keeper) check(p *player) error {
 }
 
 // oneMind checks that the members of a group are in one state.
-func (n *Node) oneMind() error {
-	s := n.router.Settings()
+func oneMind(n *simulate.Node) error {
+	s := n.Router.Settings()
 	if s == nil || len(s.Groups) == 0 {
 		return nil
 	}
 	state := map[string]event.State{}
-	for _, id := range n.router.Instances(nil) {
-		v, _ := n.router.View(id)
+	for _, id := range n.Router.Instances(nil) {
+		v, _ := n.Router.View(id)
 		state[v.Settings.Name] = v.State
 	}
 	for _, g := range s.Groups {
 		for _, m := range g.Members {
 			if a, b := state[g.Members[0]], state[m]; a != b && a != event.Init && b != event.Init {
-				return fmt.Errorf("%s: of group %s, %s is %v and %s is %v", n.name, g.Name, g.Members[0], a, m, b)
+				return fmt.Errorf("%s: of group %s, %s is %v and %s is %v", n.Name, g.Name, g.Members[0], a, m, b)
 			}
 		}
 	}

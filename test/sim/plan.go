@@ -5,12 +5,15 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/simulate"
 	"github.com/vigild/vigild/engine/vrrp"
 )
 
@@ -271,17 +274,36 @@ func (p *plan) links() []string {
 }
 
 // build makes the World that the plan describes; it does not start it.
-func (p *plan) build() (*World, error) {
+func (p *plan) build() (*simulate.World, error) {
 	if len(p.routers) == 0 {
 		return nil, fmt.Errorf("no routers")
 	}
-	w := &World{now: epoch, wires: newWires()}
+	w := simulate.New()
+	w.Wires = newWires()
 	for i, name := range p.routers {
-		n := &Node{name: name, number: i, w: w, kernel: newKernel()}
+		n := w.Join(name)
+		n.Home = func(iface string) []netip.Prefix { return homeAddresses(i, iface) }
 		for _, l := range p.links() {
-			n.kernel.add(l, homeAddresses(i, l)...)
+			n.Kernel.Add(l, homeAddresses(i, l)...)
 		}
-		w.nodes = append(w.nodes, n)
 	}
 	return w, nil
+}
+
+// newWires are wires whose chance is the same in every run.
+func newWires() simulate.Wires {
+	w := simulate.NewWires()
+	w.Chance = rand.New(rand.NewPCG(1, 2))
+	return w
+}
+
+// homeAddresses are the addresses that router number i (from 0) has on an
+// interface.
+func homeAddresses(i int, iface string) []netip.Prefix {
+	net := 0
+	fmt.Sscanf(iface, "eth%d", &net)
+	return []netip.Prefix{
+		netip.MustParsePrefix(fmt.Sprintf("10.%d.0.%d/24", net, i+1)),
+		netip.MustParsePrefix(fmt.Sprintf("fe80::%d:%d/64", net, i+1)),
+	}
 }

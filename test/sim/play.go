@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/simulate"
+	"github.com/vigild/vigild/engine/vrrp"
 )
 
 // Result is what a transcript led to.
@@ -88,13 +90,16 @@ func isOutput(line string) bool { return line != "" && line[0] >= '0' && line[0]
 // player plays one transcript.
 type player struct {
 	plan  plan
-	world *World
+	world *simulate.World
 	out   strings.Builder
 	trace bool
 	// ended says that the dashes of this block were written.
 	ended bool
 	// quiet drops all text, for runs by the thousand.
 	quiet bool
+	log   log
+	// heard is told of every event, if somebody wants to know at once.
+	heard func(*simulate.Node, *event.Event)
 }
 
 func newPlayer() *player { return &player{plan: plan{common: options{}}} }
@@ -118,17 +123,17 @@ func (p *player) line(text string) error {
 
 // flush writes what has happened since the last block.
 func (p *player) flush() {
-	if p.world == nil || len(p.world.log.lines) == 0 {
+	if p.world == nil || len(p.log.lines) == 0 {
 		return
 	}
 	if !p.ended {
 		p.out.WriteString("----\n")
 		p.ended = true
 	}
-	for _, l := range p.world.log.lines {
+	for _, l := range p.log.lines {
 		fmt.Fprintln(&p.out, l)
 	}
-	p.world.log.lines = p.world.log.lines[:0]
+	p.log.lines = p.log.lines[:0]
 }
 
 // command plays one command.
@@ -136,7 +141,7 @@ func (p *player) command(words []string) error {
 	if words[0] == "trace" {
 		p.trace = true
 		if p.world != nil {
-			p.world.log.trace = len(words) < 2 || words[1] != "off"
+			p.log.trace = len(words) < 2 || words[1] != "off"
 		}
 		return nil
 	}
@@ -159,9 +164,9 @@ func (p *player) command(words []string) error {
 	if err := do(p, words[1:]); err != nil {
 		return err
 	}
-	p.world.flush()
-	if p.world.stuck {
-		return fmt.Errorf("an endless exchange at %v", p.world.now.Sub(epoch))
+	p.world.Flush()
+	if p.world.Stuck {
+		return fmt.Errorf("an endless exchange at %v", p.world.Now.Sub(simulate.Epoch))
 	}
 	return nil
 }
@@ -169,49 +174,60 @@ func (p *player) command(words []string) error {
 // early changes a host before its router is started: "host a eth0 none" takes
 // its addresses, "host a eth0 down|gone" its link, "host a eth0 PREFIX" adds.
 func (p *player) early(words []string) error {
-	if p.world == nil {
-		w, err := p.plan.build()
-		if err != nil {
-			return err
-		}
-		w.log.trace, w.log.off = p.trace, p.quiet
-		p.world = w
+	if err := p.build(); err != nil {
+		return err
 	}
-	n := p.world.node(words[0])
+	n := p.world.Node(words[0])
 	if n == nil {
 		return fmt.Errorf("no router is called %s", words[0])
 	}
-	l := n.kernel.links[words[1]]
+	l := n.Kernel.Links[words[1]]
 	switch words[2] {
 	case "none":
-		l.addrs = nil
+		l.Addrs = nil
 	case "down", "gone":
-		return n.setLink(words[1], words[2])
+		return n.SetLink(words[1], words[2])
 	default:
 		a, err := prefix(words[2])
-		l.addrs = append(l.addrs, a)
+		l.Addrs = append(l.Addrs, a)
 		return err
 	}
 	return nil
 }
 
+// build makes the world, once.
+func (p *player) build() error {
+	if p.world != nil {
+		return nil
+	}
+	w, err := p.plan.build()
+	if err != nil {
+		return err
+	}
+	p.log.trace, p.log.off = p.trace, p.quiet
+	w.Heard = func(n *simulate.Node, e *event.Event) {
+		p.log.event(w, n, e)
+		if p.heard != nil {
+			p.heard(n, e)
+		}
+	}
+	w.Did = func(n *simulate.Node, a *vrrp.Action) { p.log.action(w, n, a) }
+	p.world = w
+	return nil
+}
+
 // begin starts all routers that were never started.
 func (p *player) begin() error {
-	if p.world == nil {
-		w, err := p.plan.build()
-		if err != nil {
-			return err
-		}
-		w.log.trace, w.log.off = p.trace, p.quiet
-		p.world = w
+	if err := p.build(); err != nil {
+		return err
 	}
-	for _, n := range p.world.nodes {
-		if n.epoch == 0 {
-			s, err := p.plan.settings(n.name)
+	for _, n := range p.world.Nodes {
+		if n.Epoch == 0 {
+			s, err := p.plan.settings(n.Name)
 			if err != nil {
 				return err
 			}
-			n.start(s, false)
+			n.Start(s, false)
 		}
 	}
 	return nil
@@ -219,13 +235,13 @@ func (p *player) begin() error {
 
 // result collects what the routers said.
 func (p *player) result() *Result {
-	r := &Result{Text: p.out.String(), Start: epoch, Now: p.world.now}
-	for _, n := range p.world.nodes {
-		h := Host{Name: n.name, Events: slices.Concat(n.before, n.events)}
-		if n.router != nil {
-			h.Tallies = n.router.Tallies(p.world.now, nil)
-			h.Router = n.router.RouterTally(p.world.now)
-			h.Rows = n.router.Rows(nil)
+	r := &Result{Text: p.out.String(), Start: simulate.Epoch, Now: p.world.Now}
+	for _, n := range p.world.Nodes {
+		h := Host{Name: n.Name, Events: slices.Concat(n.Before, n.Events)}
+		if n.Router != nil {
+			h.Tallies = n.Router.Tallies(p.world.Now, nil)
+			h.Router = n.Router.RouterTally(p.world.Now)
+			h.Rows = n.Router.Rows(nil)
 		}
 		r.Hosts = append(r.Hosts, h)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/simulate"
 	"github.com/vigild/vigild/engine/vrrp"
 )
 
@@ -19,9 +20,9 @@ type log struct {
 	trace, off bool
 }
 
-func (l *log) line(n *Node, format string, args ...any) {
-	at := n.w.now.Sub(epoch)
-	l.lines = append(l.lines, fmt.Sprintf("%06.3f %s ", at.Seconds(), n.name)+fmt.Sprintf(format, args...))
+func (l *log) line(w *simulate.World, n *simulate.Node, format string, args ...any) {
+	at := w.Now.Sub(simulate.Epoch)
+	l.lines = append(l.lines, fmt.Sprintf("%06.3f %s ", at.Seconds(), n.Name)+fmt.Sprintf(format, args...))
 }
 
 var actionWords = [...]string{
@@ -29,13 +30,13 @@ var actionWords = [...]string{
 }
 
 // action shows what a router wants done.
-func (l *log) action(n *Node, a *vrrp.Action) {
+func (l *log) action(w *simulate.World, n *simulate.Node, a *vrrp.Action) {
 	if l.off || !l.trace {
 		return
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "> %s", actionWords[a.Kind])
-	if v, ok := n.router.View(a.ID); ok {
+	if v, ok := n.Router.View(a.ID); ok {
 		b.WriteString(" " + v.Settings.Name)
 	} else {
 		b.WriteString(" static")
@@ -60,19 +61,19 @@ func (l *log) action(n *Node, a *vrrp.Action) {
 			fmt.Fprintf(&b, " %q", strings.Join(r.Words, " "))
 		}
 	}
-	l.line(n, "%s", b.String())
+	l.line(w, n, "%s", b.String())
 }
 
 // event shows what happened.
-func (l *log) event(n *Node, e *event.Event) {
+func (l *log) event(w *simulate.World, n *simulate.Node, e *event.Event) {
 	if !l.off {
-		l.line(n, "%s", n.text(e))
+		l.line(w, n, "%s", eventText(e))
 	}
 }
 
 // text is an event in one line: number, kind, subject, states, reason, and then
 // only what is not empty.
-func (n *Node) text(e *event.Event) string {
+func eventText(e *event.Event) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "#%d %v", e.Seq, e.Kind)
 	if s := e.Subject; s.Kind != event.SubjectInstance || s.Name != "V" {
@@ -96,10 +97,10 @@ func (n *Node) text(e *event.Event) string {
 	if e.Took != 0 {
 		fmt.Fprintf(&b, " took=%v", e.Took)
 	}
-	n.reference(&b, "cause", e.Cause, event.Ref{})
-	n.reference(&b, "root", e.Root, e.Cause)
+	reference(&b, "cause", e.Cause, event.Ref{})
+	reference(&b, "root", e.Root, e.Cause)
 	if e.Snapshot {
-		fmt.Fprintf(&b, " snapshot at=%.3f", e.At.Sub(epoch).Seconds())
+		fmt.Fprintf(&b, " snapshot at=%.3f", e.At.Sub(simulate.Epoch).Seconds())
 	}
 	evidenceText(&b, e)
 	if e.Detail != "" {
@@ -109,10 +110,10 @@ func (n *Node) text(e *event.Event) string {
 }
 
 // reference shows which event another one names; implied is left out.
-func (n *Node) reference(b *strings.Builder, what string, r, implied event.Ref) {
+func reference(b *strings.Builder, what string, r, implied event.Ref) {
 	switch {
 	case r == event.Ref{} || r == implied:
-	case r.Epoch == parentEpoch:
+	case r.Epoch == simulate.ParentEpoch:
 		fmt.Fprintf(b, " %s=parent#%d", what, r.Seq)
 	default:
 		fmt.Fprintf(b, " %s=#%d", what, r.Seq)
@@ -129,7 +130,7 @@ func evidenceText(b *strings.Builder, e *event.Event) {
 		fmt.Fprintf(b, " heard=%d last=%v/%d%+.3fs", v.N, h.Source, h.Priority, h.At.Sub(e.At).Seconds())
 	}
 	if v.Deadline != 0 {
-		fmt.Fprintf(b, " due=%.3f", v.Deadline.Sub(epoch).Seconds())
+		fmt.Fprintf(b, " due=%.3f", v.Deadline.Sub(simulate.Epoch).Seconds())
 	}
 	for _, x := range []struct {
 		name string
@@ -157,18 +158,18 @@ func evidenceText(b *strings.Builder, e *event.Event) {
 }
 
 // owners shows who has the virtual addresses of a router's settings.
-func (w *World) owners(n *Node) string {
-	if n.router == nil {
+func owners(n *simulate.Node) string {
+	if n.Router == nil {
 		return "not running"
 	}
 	var out []string
-	for _, id := range n.router.Instances(nil) {
-		v, _ := n.router.View(id)
+	for _, id := range n.Router.Instances(nil) {
+		v, _ := n.Router.View(id)
 		have, all := 0, 0
 		for _, list := range [][]vrrp.Address{v.Settings.Addresses, v.Settings.Excluded} {
 			for _, a := range list {
 				all++
-				if n.kernel.has(a.Prefix.Addr()) {
+				if n.Kernel.Has(a.Prefix.Addr()) {
 					have++
 				}
 			}

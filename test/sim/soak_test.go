@@ -19,6 +19,7 @@ import (
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ledger"
+	"github.com/vigild/vigild/engine/simulate"
 	"github.com/vigild/vigild/engine/vrrp"
 )
 
@@ -133,11 +134,11 @@ func (w *writer) play(lines []string, calm int) error {
 			continue
 		}
 		absent.command(line)
-		p.world.heard = absent.heard
+		p.heard = absent.heard
 		if i >= calm && strings.HasPrefix(line, "run ") {
 			runs++
-			if i := slices.IndexFunc(p.world.nodes, func(n *Node) bool { return n.router == nil }); i >= 0 {
-				return fmt.Errorf("router %s was left out", p.world.nodes[i].name)
+			if i := slices.IndexFunc(p.world.Nodes, func(n *simulate.Node) bool { return n.Router == nil }); i >= 0 {
+				return fmt.Errorf("router %s was left out", p.world.Nodes[i].Name)
 			}
 		}
 		err = firstError(named("never without a master", absent.check()), named("counters never fall, groups are of one mind", k.check(p)),
@@ -161,9 +162,9 @@ func settledAfter(p *player, n int, line string) error {
 	switch {
 	case n == 1 && strings.HasPrefix(line, "run "):
 		masters := map[string]int{}
-		for _, node := range p.world.nodes {
-			for _, id := range node.router.Instances(nil) {
-				v, _ := node.router.View(id)
+		for _, node := range p.world.Nodes {
+			for _, id := range node.Router.Instances(nil) {
+				v, _ := node.Router.View(id)
 				if v.State == event.Master {
 					masters[v.Settings.Name]++
 				}
@@ -181,18 +182,18 @@ func settledAfter(p *player, n int, line string) error {
 // owned checks that whoever runs has the addresses exactly while it is master,
 // as soon as the kernel has done what it was told.
 func owned(p *player) error {
-	for _, n := range p.world.nodes {
-		if n.router == nil || n.frozen != 0 || n.router.Stopped() {
+	for _, n := range p.world.Nodes {
+		if n.Router == nil || n.Frozen != 0 || n.Router.Stopped() {
 			continue
 		}
-		for _, id := range n.router.Instances(nil) {
-			v, _ := n.router.View(id)
-			if n.busy[id] >= p.world.now || v.State == event.Init || n.kernel.links[v.Settings.Interface] == nil {
+		for _, id := range n.Router.Instances(nil) {
+			v, _ := n.Router.View(id)
+			if n.Busy(id) >= p.world.Now || v.State == event.Init || n.Kernel.Links[v.Settings.Interface] == nil {
 				continue
 			}
 			for _, a := range v.Settings.Addresses {
-				if has := n.kernel.has(a.Prefix.Addr()); has != (v.State == event.Master) && !n.restoring(id) {
-					return fmt.Errorf("%s: %s is %v, and has %v: %v", n.name, v.Settings.Name, v.State, a.Prefix, has)
+				if has := n.Kernel.Has(a.Prefix.Addr()); has != (v.State == event.Master) && !restoring(p.world, n, id) {
+					return fmt.Errorf("%s: %s is %v, and has %v: %v", n.Name, v.Settings.Name, v.State, a.Prefix, has)
 				}
 			}
 		}
@@ -202,19 +203,19 @@ func owned(p *player) error {
 
 // restoring says that a removal may wait to be made good: the policy to restore
 // does so once a second.
-func (n *Node) restoring(id int) bool {
-	if n.router.Settings().AddressRemoved != vrrp.Restore {
+func restoring(w *simulate.World, n *simulate.Node, id int) bool {
+	if n.Router.Settings().AddressRemoved != vrrp.Restore {
 		return false
 	}
-	for i := len(n.events) - 1; i >= 0; i-- {
-		e := &n.events[i]
+	for i := len(n.Events) - 1; i >= 0; i-- {
+		e := &n.Events[i]
 		if e.Snapshot {
 			continue
 		}
-		if n.w.now.Sub(e.At) > 1100*time.Millisecond {
+		if w.Now.Sub(e.At) > 1100*time.Millisecond {
 			return false
 		}
-		if v, _ := n.router.View(id); e.Kind == event.AddressLost && e.Subject.Name == v.Subject.Name {
+		if v, _ := n.Router.View(id); e.Kind == event.AddressLost && e.Subject.Name == v.Subject.Name {
 			return true
 		}
 	}
@@ -237,13 +238,13 @@ func newAbsence(w *writer, p *player) *absence {
 	a := &absence{w: w, p: p, since: map[string]event.Instant{}, able: map[string]event.Instant{}, broken: map[string]map[string]bool{}}
 	for _, r := range w.routers {
 		a.broken[r] = map[string]bool{}
-		a.able[r] = epoch
+		a.able[r] = simulate.Epoch
 		if w.scripts {
 			a.broken[r]["script"] = true
 		}
 	}
 	for _, in := range w.instances {
-		a.since[in] = epoch
+		a.since[in] = simulate.Epoch
 	}
 	return a
 }
@@ -254,7 +255,7 @@ func (a *absence) command(line string) {
 	if len(words) < 2 || a.broken[words[1]] == nil || a.p.world == nil {
 		return
 	}
-	r, now := words[1], a.p.world.now
+	r, now := words[1], a.p.world.Now
 	bad := a.broken[r]
 	was := len(bad)
 	switch words[0] {
@@ -276,7 +277,7 @@ func (a *absence) command(line string) {
 	case "freeze":
 		d, _ := time.ParseDuration(words[2])
 		a.able[r] = max(a.able[r], now.Add(d))
-		a.p.world.after(d, a.look) // a master that runs again says nothing of it
+		a.p.world.After(d, a.look) // a master that runs again says nothing of it
 	}
 	if was > 0 && len(bad) == 0 {
 		a.able[r] = max(a.able[r], now)
@@ -286,12 +287,12 @@ func (a *absence) command(line string) {
 
 // masters is whether an instance has a master whose process runs.
 func (a *absence) masters(name string) bool {
-	for _, n := range a.p.world.nodes {
-		if n.router == nil || n.frozen != 0 {
+	for _, n := range a.p.world.Nodes {
+		if n.Router == nil || n.Frozen != 0 {
 			continue
 		}
-		for _, id := range n.router.Instances(nil) {
-			if v, _ := n.router.View(id); v.Settings.Name == name && v.State == event.Master {
+		for _, id := range n.Router.Instances(nil) {
+			if v, _ := n.Router.View(id); v.Settings.Name == name && v.State == event.Master {
 				return true
 			}
 		}
@@ -301,7 +302,7 @@ func (a *absence) masters(name string) bool {
 
 // look notes who has a master now; it is called whenever that may have changed.
 func (a *absence) look() {
-	now := a.p.world.now
+	now := a.p.world.Now
 	for _, name := range a.w.instances {
 		if a.err == nil {
 			a.err = a.tooLong(name)
@@ -315,7 +316,7 @@ func (a *absence) look() {
 	}
 }
 
-func (a *absence) heard(_ *Node, e *event.Event) {
+func (a *absence) heard(_ *simulate.Node, e *event.Event) {
 	if e.Kind == event.VRRPState {
 		a.look()
 	}
@@ -331,7 +332,7 @@ func (a *absence) tooLong(name string) error {
 		if len(a.broken[r]) > 0 {
 			continue
 		}
-		if d := a.p.world.now.Sub(max(from, able)); d > a.w.absence() {
+		if d := a.p.world.Now.Sub(max(from, able)); d > a.w.absence() {
 			return fmt.Errorf("%s had no master for %v, although %s was well; the bound is %v", name, d, r, a.w.absence())
 		}
 	}
@@ -357,29 +358,29 @@ func newTail(w *writer, lines int) *tail {
 }
 
 func (x *tail) line(p *player, i int) {
-	n := p.world.nodes[x.node]
-	if i < x.at || x.done || n.router == nil || n.frozen != 0 || n.router.Stopped() {
+	n := p.world.Nodes[x.node]
+	if i < x.at || x.done || n.Router == nil || n.Frozen != 0 || n.Router.Stopped() {
 		return
 	}
-	x.done, x.from, x.epoch = true, len(n.before)+len(n.events), n.epoch
+	x.done, x.from, x.epoch = true, len(n.Before)+len(n.Events), n.Epoch
 	var out vrrp.Output
-	n.router.Snapshot(p.world.now, &out)
+	n.Router.Snapshot(p.world.Now, &out)
 	for i := range out.Events {
 		e := &out.Events[i]
-		e.Wall = n.wall(e.At)
-		n.events = append(n.events, *e)
+		e.Wall = n.Wall(e.At)
+		n.Events = append(n.Events, *e)
 	}
 }
 
 // check folds all, and the tail, and compares what is true now.
 func (x *tail) check(p *player) error {
-	n := p.world.nodes[x.node]
+	n := p.world.Nodes[x.node]
 	if !x.done {
 		return nil
 	}
-	events := slices.Concat(n.before, n.events)
+	events := slices.Concat(n.Before, n.Events)
 	all, part := ledger.New(), ledger.New()
-	rows := n.router.Rows(nil)
+	rows := n.Router.Rows(nil)
 	all.Rows(rows)
 	part.Rows(rows)
 	for i := range events {
@@ -391,12 +392,12 @@ func (x *tail) check(p *player) error {
 	a, b := all.View(), part.View()
 	for i := range a.Instances {
 		if one, two := present(a.Instances[i]), present(b.Instances[i]); !reflect.DeepEqual(one, two) {
-			return fmt.Errorf("router %s: a reader of all knows\n%+v\nand one of the snapshot and the rest\n%+v", n.name, one, two)
+			return fmt.Errorf("router %s: a reader of all knows\n%+v\nand one of the snapshot and the rest\n%+v", n.Name, one, two)
 		}
 	}
 	for i := range a.Groups {
 		if a.Groups[i].State != b.Groups[i].State {
-			return fmt.Errorf("router %s: group %s is %v to a reader of all, %v to one of the snapshot", n.name, a.Groups[i].Row.Subject.Name, a.Groups[i].State, b.Groups[i].State)
+			return fmt.Errorf("router %s: group %s is %v to a reader of all, %v to one of the snapshot", n.Name, a.Groups[i].Row.Subject.Name, a.Groups[i].State, b.Groups[i].State)
 		}
 	}
 	return nil

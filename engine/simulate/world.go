@@ -1,37 +1,45 @@
 // SPDX-FileCopyrightText: The vigild authors
 // SPDX-License-Identifier: Apache-2.0
 
-package sim
+package simulate
 
 import (
 	"container/heap"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/vrrp"
 )
 
-// epoch is the simulated moment at which every World begins: far enough from
+// Epoch is the simulated moment at which every World begins: far enough from
 // zero that zero can mean never, and a wall clock to go with it.
 const (
-	epoch     = event.Instant(1000 * time.Second)
+	Epoch     = event.Instant(1000 * time.Second)
 	epochWall = int64(1_750_000_000_000_000_000)
 )
 
-// World is a network of routers and its clock.
+// World is a network of routers and its clock. A new one needs Now and Wires:
+// New makes it.
 type World struct {
-	now   event.Instant
+	// Now is the simulated time; only Run moves it.
+	Now   event.Instant
+	Nodes []*Node
+	Wires Wires
+	// Stuck says that so much happened that there is no end to it; Said counts
+	// what the routers said.
+	Stuck bool
+	Said  int
+	// Heard is told of every event and Did of every action, if somebody wants to
+	// know at once.
+	Heard func(*Node, *event.Event)
+	Did   func(*Node, *vrrp.Action)
+
 	queue schedule
 	turn  uint64
-	nodes []*Node
-	wires wires
-	log   log
-	// stuck says that so much happened that there is no end to it; events
-	// counts what the routers said.
-	stuck  bool
-	events int
-	// heard is told of every event, if somebody wants to know at once.
-	heard func(*Node, *event.Event)
 }
+
+// New returns a World without routers at Epoch.
+func New() *World { return &World{Now: Epoch, Wires: NewWires()} }
 
 // The bounds of a run: how many things may happen in one instant, and how many
 // events there may be in all (they are kept, at 1.5 kB each).
@@ -67,19 +75,19 @@ func (s *schedule) Pop() any {
 	return x
 }
 
-// after makes something happen later.
-func (w *World) after(d time.Duration, do func()) {
+// After makes something happen later.
+func (w *World) After(d time.Duration, do func()) {
 	w.turn++
-	heap.Push(&w.queue, item{w.now.Add(d), w.turn, do})
+	heap.Push(&w.queue, item{w.Now.Add(d), w.turn, do})
 }
 
 // wall is the wall clock at an instant.
-func wall(t event.Instant) int64 { return epochWall + int64(t.Sub(epoch)) }
+func wall(t event.Instant) int64 { return epochWall + int64(t.Sub(Epoch)) }
 
-// node returns the router of a name.
-func (w *World) node(name string) *Node {
-	for _, n := range w.nodes {
-		if n.name == name {
+// Node returns the router of a name, nil if there is none.
+func (w *World) Node(name string) *Node {
+	for _, n := range w.Nodes {
+		if n.Name == name {
 			return n
 		}
 	}
@@ -88,33 +96,33 @@ func (w *World) node(name string) *Node {
 
 // Run lets d pass.
 func (w *World) Run(d time.Duration) {
-	end := w.now.Add(d)
+	end := w.Now.Add(d)
 	for n := 0; ; n++ {
 		at, ok := w.next()
 		if !ok || at > end {
 			break
 		}
-		if at > w.now {
+		if at > w.Now {
 			n = 0
 		}
-		if w.stuck = n > mostAtOnce || w.events > mostEvents; w.stuck {
+		if w.Stuck = n > mostAtOnce || w.Said > mostEvents; w.Stuck {
 			return
 		}
-		w.now = max(w.now, at)
+		w.Now = max(w.Now, at)
 		w.happen()
 	}
-	w.now = end
+	w.Now = end
 }
 
-// flush does what is due without letting time pass.
-func (w *World) flush() { w.Run(0) }
+// Flush does what is due without letting time pass.
+func (w *World) Flush() { w.Run(0) }
 
 // next is the time of the next thing to happen.
 func (w *World) next() (at event.Instant, ok bool) {
 	if len(w.queue) > 0 {
 		at, ok = w.queue[0].at, true
 	}
-	for _, n := range w.nodes {
+	for _, n := range w.Nodes {
 		if due, has := n.deadline(); has && (!ok || due < at) {
 			at, ok = due, true
 		}
@@ -125,12 +133,12 @@ func (w *World) next() (at event.Instant, ok bool) {
 // happen does what is due now: first what arrives, then the timers, as the
 // loop of a real router does.
 func (w *World) happen() {
-	if len(w.queue) > 0 && w.queue[0].at <= w.now {
+	if len(w.queue) > 0 && w.queue[0].at <= w.Now {
 		heap.Pop(&w.queue).(item).do()
 		return
 	}
-	for _, n := range w.nodes {
-		if due, ok := n.deadline(); ok && due <= w.now {
+	for _, n := range w.Nodes {
+		if due, ok := n.deadline(); ok && due <= w.Now {
 			n.tick()
 		}
 	}
