@@ -72,6 +72,9 @@ type Evidence struct {
 	Object      SubjectKind `json:"object,omitempty"`
 	ObjectName  string      `json:"object_name,omitempty"`
 	ObjectState State       `json:"object_state,omitempty"`
+	// Refused is why adverts that came in place of silence were not taken; Peer sent
+	// them. RejectVRID: they have our addresses under another virtual router id.
+	Refused Reason `json:"refused,omitempty"`
 	// Want and Got are what was expected and what came (refused adverts).
 	Want string `json:"want,omitempty"`
 	Got  string `json:"got,omitempty"`

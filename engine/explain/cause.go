@@ -130,6 +130,15 @@ func startup(e *event.Event) string {
 // silence explains a master-down timer that ran out.
 func silence(e *event.Event) string {
 	ev := &e.Evidence
+	switch ev.Refused { //nolint:exhaustive // of the refusals, only this one is not about an advert of ours
+	case event.ReasonNone:
+	case event.RejectVRID:
+		return fmt.Sprintf("%s advertises the same addresses as %s, and here they are those of %s; so to this router there was no master.",
+			capital(who(ev.Peer, 0)), ev.Got, ev.Want)
+	default:
+		return fmt.Sprintf("What arrived from %s was refused because %s%s; so to this router there was no master.",
+			who(ev.Peer, 0), refusals[ev.Refused], with("", strings.TrimPrefix(wanted(ev), ": ")))
+	}
 	h, ok := ev.LastHeard()
 	if !ok {
 		return "No other master was heard before the master-down timer ran out."
@@ -138,7 +147,29 @@ func silence(e *event.Event) string {
 	if ev.MasterDown > 0 {
 		limit = ", and the limit is " + Duration(ev.MasterDown)
 	}
-	return fmt.Sprintf("%s fell silent: nothing came for %s%s.", theMaster(h.Source, h.Priority), Duration(e.At.Sub(h.At)), limit)
+	return fmt.Sprintf("%s fell silent: nothing came for %s%s%s.", theMaster(h.Source, h.Priority), Duration(e.At.Sub(h.At)), limit, lossy(e))
+}
+
+// lossy says whether adverts were lost before the silence too, which speaks for
+// the path to the master and not for its death.
+func lossy(e *event.Event) string {
+	ev := &e.Evidence
+	lost, due := 0, 0
+	for i := 1; i < int(ev.N) && ev.Interval > 0; i++ {
+		newer, older := &ev.Heard[i-1], &ev.Heard[i]
+		if newer.Source != ev.Heard[0].Source || older.Source != newer.Source || older.Priority == 0 {
+			break
+		}
+		steps := int((newer.At.Sub(older.At) + ev.Interval/2) / ev.Interval)
+		if steps < 1 || steps > 4 {
+			break // a burst, or another life
+		}
+		lost, due = lost+steps-1, due+steps
+	}
+	if lost == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d of the %d adverts before that were lost too", lost, due)
 }
 
 // followed explains a tracked object or an interface.

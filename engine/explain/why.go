@@ -6,7 +6,6 @@ package explain
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -96,10 +95,6 @@ func Why(c *Case) Answer {
 	a.ID, a.From, a.To, a.Reason, a.Wall = e.ID().String(), e.From, e.To, e.Reason, e.Wall
 	a.What = c.what()
 	a.Cause = c.cause()
-	if refused := c.refusedMaster(); refused != nil {
-		a.Cause = fmt.Sprintf("What arrived from %s was refused because %s%s; so to this router there was no master.",
-			who(refused.Evidence.Peer, 0), refusals[refused.Reason], with("", strings.TrimPrefix(wanted(&refused.Evidence), ": ")))
-	}
 	a.Doubts = c.doubts()
 	a.LookAt = c.lookAt()
 	a.Evidence = c.present(c.evidence())
@@ -139,27 +134,6 @@ func (c *Case) what() string {
 		s += fmt.Sprintf("; it is %s now", c.State)
 	}
 	return s + "."
-}
-
-// refusedMaster finds the refusal that made the master look silent: the newest
-// run of refused adverts that began after the last one that was accepted.
-func (c *Case) refusedMaster() *event.Event {
-	e := &c.Last
-	if e.Reason != event.MasterDownTimer {
-		return nil
-	}
-	h, heard := e.Evidence.LastHeard()
-	for i := len(c.Rejected) - 1; i >= 0; i-- {
-		r := &c.Rejected[i].Last
-		switch {
-		case r.Reason == event.RejectAddressList: // such adverts are used all the same
-		case r.At > e.At || heard && r.At < h.At:
-		case heard && r.Evidence.Peer.IsValid() && r.Evidence.Peer != h.Source:
-		default:
-			return r
-		}
-	}
-	return nil
 }
 
 // doubts say what speaks against the obvious reading.
@@ -239,7 +213,7 @@ func (c *Case) lookAt() []string {
 }
 
 func lookAtSilence(c *Case, peer netip.Addr) []string {
-	if c.refusedMaster() != nil {
+	if c.Last.Evidence.Refused != event.ReasonNone {
 		return []string{"the configurations of the two routers, which differ in what is named above"}
 	}
 	var out []string

@@ -116,9 +116,19 @@ func cases() map[string]Case {
 		}),
 		"nobody_heard": plain(event.Backup, event.Master, event.MasterDownTimer, nil),
 		"refused": {
-			Last:     change(event.Backup, event.Master, event.MasterDownTimer, silent),
+			Last: change(event.Backup, event.Master, event.MasterDownTimer, func(e *event.Event) {
+				silent(e)
+				e.Evidence.Refused, e.Evidence.Peer, e.Evidence.Want, e.Evidence.Got = event.RejectAdvertInterval, peer, "1 s", "2 s"
+			}),
 			Rejected: []Rejected{{Runs: 1, Last: refuse(-2609*time.Millisecond, peer, event.RejectAdvertInterval, "1 s", "2 s")}},
 		},
+		"other_vrid": plain(event.Backup, event.Master, event.MasterDownTimer, func(e *event.Event) {
+			e.Evidence.Refused, e.Evidence.Peer, e.Evidence.Want, e.Evidence.Got = event.RejectVRID, peer, "virtual router 52", "virtual router 51"
+		}),
+		"lossy_path": plain(event.Backup, event.Master, event.MasterDownTimer, func(e *event.Event) {
+			silent(e)
+			e.Evidence.Interval /= 2 // every other one was lost
+		}),
 		"stranger_refused": { // the twin: what is refused comes from somebody else
 			Last:     change(event.Backup, event.Master, event.MasterDownTimer, silent),
 			Rejected: []Rejected{{Runs: 3, FirstWall: wall - 1e10, Last: refuse(-2609*time.Millisecond, other, event.RejectAuthFailure, "", "")}},

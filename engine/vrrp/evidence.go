@@ -4,10 +4,12 @@
 package vrrp
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/vrrp/wire"
 )
 
 // heard is what was heard on the wire: a ring of adverts and the present master.
@@ -84,6 +86,9 @@ func (r *Router) evidence(in *instance, c *cause) event.Evidence {
 		Deadline: c.due, Margin: in.heard.margin,
 		Base: in.set.Priority, Effective: in.priority,
 		Object: c.object, ObjectName: c.objectName, ObjectState: c.objectState,
+	}
+	if f := &c.unheard; f.at != 0 {
+		e.Refused, e.Peer, e.PeerPriority, e.Want, e.Got = f.why, f.by, 0, f.want, f.got
 	}
 	for i := range in.heard.n {
 		e.Heard[i] = in.heard.ring[(in.heard.head-i+event.HeardMax)%event.HeardMax]
@@ -214,4 +219,75 @@ func (r *Router) suspect(in *instance, x *stimulus) bool {
 	})
 	in.due[dueProtocol] = r.now.Add(c.held)
 	return true
+}
+
+// refusal is the last advert that an instance refused: who is silent because its
+// adverts are refused is not silent.
+type refusal struct {
+	at        event.Instant
+	by        netip.Addr
+	why       event.Reason
+	want, got string
+}
+
+// again notes another advert of the same run.
+func (f *refusal) again(at event.Instant, by netip.Addr, why event.Reason) {
+	if f.by == by && f.why == why {
+		f.at = at
+	}
+}
+
+// stranger is a router heard under an id that no instance here has.
+type stranger struct {
+	at      event.Instant
+	ifindex int
+	family  uint8
+	vrid    uint8
+	by      netip.Addr
+	list    []byte
+}
+
+// strangerMax bounds how many strangers are remembered. More of them are normal
+// on a busy link, and then the newest are kept.
+const strangerMax = 8
+
+// strangers are those heard last.
+type strangers struct {
+	list [strangerMax]stranger
+	next int
+}
+
+// note remembers a sound packet that fits no instance.
+func (s *strangers) note(p *Packet, vrid uint8, at event.Instant) {
+	for i := range s.list {
+		x := &s.list[i]
+		if x.by == p.Source && x.vrid == vrid && x.ifindex == p.IfIndex {
+			x.at = at
+			return
+		}
+	}
+	s.list[s.next] = stranger{at, p.IfIndex, p.Family, vrid, p.Source, append([]byte(nil), wire.List(p.Payload, p.Family)...)}
+	s.next = (s.next + 1) % strangerMax
+}
+
+// unheard says whose adverts came within the last master-down interval and were
+// not taken, when an instance takes over because it heard none: those of the
+// master it had, or of anybody if it had none.
+func (r *Router) unheard(in *instance) refusal {
+	f, since := in.refusal, r.now.Add(-in.masterDown())
+	if f.at >= max(since, in.heard.at) && f.at != 0 && (!in.heard.master.IsValid() || in.heard.master == f.by) {
+		return f
+	}
+	if in.heard.master.IsValid() || in.ifc == nil {
+		return refusal{}
+	}
+	for i := range r.strangers.list {
+		x := &r.strangers.list[i]
+		ad := wire.Advert{Family: x.family, List: x.list}
+		if x.at == 0 || x.at < since || x.ifindex != in.ifc.index || x.family != in.set.Family || !sameAddresses(in.list, &ad) {
+			continue
+		}
+		return refusal{x.at, x.by, event.RejectVRID, fmt.Sprintf("virtual router %d", in.set.VRID), fmt.Sprintf("virtual router %d", x.vrid)}
+	}
+	return refusal{}
 }

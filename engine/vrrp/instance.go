@@ -94,6 +94,7 @@ type instance struct {
 	heard    heard
 	lowerRef event.Ref // the conflict that dueLower belongs to
 	rejects  runs
+	refusal  refusal
 	guard    auth.Guard
 	conflict conflict
 	claim    claim
@@ -165,6 +166,8 @@ type cause struct {
 	wait time.Duration
 	// held is how long the takeover was held for want of trust in ourselves.
 	held time.Duration
+	// unheard are adverts that came and were not taken.
+	unheard refusal
 	// resumed says that a predecessor of this process was master.
 	resumed bool
 }

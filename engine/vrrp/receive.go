@@ -34,13 +34,10 @@ func (r *Router) receive(p *Packet) {
 	}
 	in := r.find(p, id)
 	if in == nil {
-		r.stranger(p)
+		r.stranger(p, id)
 		return
 	}
-	at := p.At
-	if at == 0 || at > r.now {
-		at = r.now
-	}
+	at := r.when(p)
 	var ad wire.Advert
 	if reject := in.judge(p, &ad); reject.Reason != event.ReasonNone {
 		r.refuse(in, at, p.Source, &ad, reject)
@@ -61,6 +58,14 @@ func (r *Router) receive(p *Packet) {
 		in.rejects.end(p.Source)
 	}
 	r.step(in, stimulus{kind: onAdvert, at: at, source: p.Source, priority: ad.Priority, interval: ad.Interval})
+}
+
+// when is the time at which a packet came: not later than now.
+func (r *Router) when(p *Packet) event.Instant {
+	if p.At == 0 || p.At > r.now {
+		return r.now
+	}
+	return p.At
 }
 
 // find returns the instance that a packet is for, nil if none. Where several
@@ -97,7 +102,7 @@ func (r *Router) find(p *Packet, id uint8) *instance {
 }
 
 // stranger counts a packet that fits no instance.
-func (r *Router) stranger(p *Packet) {
+func (r *Router) stranger(p *Packet, id uint8) {
 	reject := wire.Sound(p.Payload, p.Family, wire.Carrier{Src: p.Source, Dst: p.Dest, TTL: p.TTL})
 	switch {
 	case reject.Reason == event.RejectPacketLength:
@@ -108,6 +113,7 @@ func (r *Router) stranger(p *Packet) {
 		r.tally.Checksum++
 	default:
 		r.tally.VRID++
+		r.strangers.note(p, id, r.when(p))
 	}
 }
 
@@ -176,6 +182,7 @@ func (r *Router) refuse(in *instance, at event.Instant, source netip.Addr, ad *w
 		in.tally.Rejects[i]++
 	}
 	if !in.rejects.begin(source, reject.Reason, r.now) {
+		in.refusal.again(at, source, reject.Reason)
 		return
 	}
 	want, got := reject.Text()
@@ -193,6 +200,7 @@ func (r *Router) refuse(in *instance, at event.Instant, source netip.Addr, ad *w
 	case why == event.RejectOwner:
 		want, got = "silence: we own the addresses", fmt.Sprintf("priority %d", ad.Priority)
 	}
+	in.refusal = refusal{at, source, reject.Reason, clip(want), clip(got)}
 	r.rejected(in, at, source, ad.Priority, reject.Reason, want, got)
 }
 

@@ -58,8 +58,9 @@ type Router struct {
 	// outstanding counts Own and Disown actions that are not Done.
 	outstanding int
 
-	tally event.RouterTally
-	pause pauses
+	tally     event.RouterTally
+	pause     pauses
+	strangers strangers
 }
 
 // New returns a Router that is waiting for its first Configure. epoch goes into

@@ -175,7 +175,7 @@ func (r *Router) masterDown(in *instance, x *stimulus) {
 	case e.first:
 		c.why = event.Startup
 	default:
-		c.why = event.MasterDownTimer
+		c.why, c.unheard = event.MasterDownTimer, r.unheard(in)
 		in.silent(r.now)
 	}
 	r.moved(in, c.why, r.become(in, event.Master, c))

@@ -155,6 +155,9 @@ func evidenceText(b *strings.Builder, e *event.Event) {
 	if v.Want != "" || v.Got != "" {
 		fmt.Fprintf(b, " want=%q got=%q", v.Want, v.Got)
 	}
+	if v.Refused != event.ReasonNone {
+		fmt.Fprintf(b, " refused=%v", v.Refused)
+	}
 }
 
 // owners shows who has the virtual addresses of a router's settings.

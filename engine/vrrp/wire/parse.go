@@ -56,6 +56,11 @@ func VRID(p []byte) (id uint8, ok bool) {
 	return p[1], true
 }
 
+// List returns the addresses of a packet that is Sound.
+func List(p []byte, family uint8) []byte {
+	return p[HeaderLen : HeaderLen+int(p[3])*addrLen(family)]
+}
+
 // Sound says whether the packet, taken for what its own header says it is, is
 // a VRRP packet: of a known version, of the right length, with a valid
 // checksum. It serves the counting of packets that fit no virtual router.
