@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/vigild/vigild/cmd/genhash/digest"
 	"github.com/vigild/vigild/cmd/vigild/cmdline"
 
 	"github.com/vigild/vigild/engine/run/parent"
@@ -17,11 +19,19 @@ import (
 // version is set when vigild is built.
 var version = "devel"
 
-func main() { os.Exit(start(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if filepath.Base(os.Args[0]) == "genhash" {
+		os.Exit(digest.Main("genhash", os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(start(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // start reads the command line and does what it asks for. It returns the exit
 // status.
 func start(args []string, out, complaints io.Writer) int {
+	if len(args) > 0 && (args[0] == "-T" || args[0] == "--genhash") {
+		return digest.Main("vigild --genhash", args[1:], out, complaints)
+	}
 	o, words, err := cmdline.Parse(args)
 	if err != nil {
 		fmt.Fprintln(complaints, err)
@@ -49,7 +59,7 @@ func start(args []string, out, complaints io.Writer) int {
 		fmt.Fprintln(out, n)
 		return 0
 	case o.Genhash:
-		fmt.Fprintln(complaints, "genhash is a program of its own")
+		fmt.Fprintln(complaints, "--genhash must be the first option")
 		return parent.ExitFatal
 	}
 	if len(words) > 0 {
