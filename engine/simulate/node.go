@@ -223,6 +223,16 @@ func (n *Node) Busy(id int) event.Instant { return n.busy[id] }
 
 // Start starts a process; resume hands it what its predecessor was doing.
 func (n *Node) Start(s *vrrp.Settings, resume bool) {
+	var left []vrrp.Resumed
+	if resume {
+		left = n.left
+	}
+	n.Begin(s, left)
+}
+
+// Begin starts a process that takes up what resume says, and is told first of
+// what is known already.
+func (n *Node) Begin(s *vrrp.Settings, resume []vrrp.Resumed, known ...vrrp.Input) {
 	n.Epoch++
 	n.Router = vrrp.New(n.Epoch<<8 | uint64(n.Number+1))
 	n.busy, n.waiting, n.Frozen, n.Loads = map[int]event.Instant{}, nil, 0, 0
@@ -235,10 +245,11 @@ func (n *Node) Start(s *vrrp.Settings, resume bool) {
 			n.step(vrrp.IfAddr{IfIndex: l.Index, Prefix: a, Present: true})
 		}
 	}
-	c := n.Configuration(s)
-	if resume {
-		c.Resume = n.left
+	for _, in := range known {
+		n.step(in)
 	}
+	c := n.Configuration(s)
+	c.Resume = resume
 	n.step(c)
 }
 
