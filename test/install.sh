@@ -15,7 +15,7 @@ packages=(
 	keepalived frr snmpd snmp snmptrapd prometheus prometheus-alertmanager
 	iproute2 iputils-ping tcpdump nftables smitools groff-base jq curl procps
 	gcc libc6-dev
-	qemu-system-x86 kmod ipvsadm
+	qemu-system-x86 kmod ipvsadm haproxy
 )
 
 die() {

@@ -127,8 +127,11 @@ func packets(b *bench, r *lab.Router, links int, which string) (sum float64) {
 }
 
 // processor is the processor time that all threads of a daemon have had.
-func processor(d *lab.Daemon) (sum time.Duration) {
-	for _, pid := range d.PIDs() {
+func processor(d *lab.Daemon) time.Duration { return processorOf(d.PIDs()) }
+
+// processorOf is that of all threads of some processes.
+func processorOf(pids []int) (sum time.Duration) {
+	for _, pid := range pids {
 		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 		for _, path := range threads {
 			text, err := os.ReadFile(path)

@@ -45,6 +45,10 @@ var chapters = []chapter{
 	{"memory", "memory of all processes", memoryRound},
 	{"unwanted", "transitions while nothing happens, four busy loops on the machine, /metrics fetched 100 times a second", unwantedRound},
 	{"scrape", "/metrics fetched 100 times a second", scrapeRound},
+	{"checks", "TCP checks of 5,000 servers beside HAProxy with one thread", checksRound},
+	{"crowded", "10,000 checks a second beside a virtual router", crowdedRound},
+	{"scrape10k", "one scrape of 10,000 real servers", scrapeManyRound},
+	{"reload", "reload of 2,277 virtual and 37,205 real servers", reloadRound},
 }
 
 func main() { os.Exit(run()) }
@@ -60,7 +64,12 @@ func run() int {
 	watch := flag.Duration("watch", 15*time.Second, "how long to look for unwanted transitions; what is promised is promised for 10m")
 	out := flag.String("json", "", "write all figures to this file")
 	watched := flag.Int("sentinel", -1, "only tell when this processor stands still: what the bench starts itself")
+	serving := flag.Int("servers", 0, "only be the servers that are checked, on this port: what the bench starts itself")
 	flag.Parse()
+	if *serving > 0 {
+		fmt.Fprintln(os.Stderr, "bench: servers:", beServers(*serving))
+		return 1
+	}
 	if *watched >= 0 {
 		if err := sentinel(*watched); err != nil {
 			fmt.Fprintln(os.Stderr, "bench: sentinel:", err)

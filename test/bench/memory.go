@@ -45,15 +45,21 @@ func plural(n int, what string) string {
 // share is shared out among them.
 func pss(b *bench, d *lab.Daemon) (sum int) {
 	for _, pid := range d.PIDs() {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-		if err != nil {
-			b.Fatalf("%v", err)
-		}
-		for line := range strings.SplitSeq(string(text), "\n") {
-			var kb int
-			if _, err := fmt.Sscanf(line, "Pss: %d kB", &kb); err == nil {
-				sum += kb
-			}
+		sum += pssOf(b, pid)
+	}
+	return sum
+}
+
+// pssOf is that of one process.
+func pssOf(b *bench, pid int) (sum int) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		b.Fatalf("%v", err)
+	}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		var kb int
+		if _, err := fmt.Sscanf(line, "Pss: %d kB", &kb); err == nil {
+			sum += kb
 		}
 	}
 	return sum

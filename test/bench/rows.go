@@ -18,8 +18,8 @@ type row struct {
 	Unit string `json:"unit"`
 	// Values are the figures of each program in the order of the rounds.
 	Values map[string][]float64 `json:"values"`
-	// Ratios are what is judged: vigild's figure divided by keepalived's of the
-	// same round (scraped by alone), or, if Absolute, vigild's figure itself.
+	// Ratios are what is judged: vigild's figure divided by keepalived's (or
+	// haproxy's) of the same round (scraped by alone), or, if Absolute, vigild's figure itself.
 	Ratios   []float64 `json:"ratios,omitempty"`
 	Absolute bool      `json:"absolute,omitempty"`
 	// Target is the most that was promised, or nothing.
@@ -36,9 +36,13 @@ const (
 	colVigild     = "vigild"
 	colAlone      = "vigild alone"
 	colScraped    = "vigild scraped"
+	colHAProxy    = "haproxy"
+	colHalf       = "vigild half open"
+	colChecks     = "while checking"
+	colFailing    = "while all fail"
 )
 
-var columns = []string{colKeepalived, colRealTime, colVigild, colAlone, colScraped}
+var columns = []string{colKeepalived, colRealTime, colHAProxy, colVigild, colHalf, colAlone, colScraped, colChecks, colFailing}
 
 // put adds the figures of a round to a row, which is made if need be.
 func (b *bench) put(name, unit string, target float64, absolute bool, figures map[string]float64) {
@@ -51,7 +55,7 @@ func (b *bench) put(name, unit string, target float64, absolute bool, figures ma
 	for program, f := range figures {
 		r.Values[program] = append(r.Values[program], f)
 	}
-	ours, theirs := figures[colVigild]+figures[colScraped], figures[colKeepalived]+figures[colAlone]
+	ours, theirs := figures[colVigild]+figures[colScraped], figures[colKeepalived]+figures[colHAProxy]+figures[colAlone]
 	switch {
 	case absolute:
 		r.Ratios = append(r.Ratios, ours)
