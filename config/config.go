@@ -45,6 +45,8 @@ type Config struct {
 	// Health is the virtual servers; Services run parallel to Health.Services, and so does Notify.Services.
 	Health   health.Settings
 	Services []Service
+	// ServiceGroups are the virtual_server_groups in order.
+	ServiceGroups []event.ServiceGroupRow
 	// Programs are those of MISC_CHECK, each once, by the name that its checkers have as Spec.
 	Programs []track.ScriptSettings
 	// TrackGroups are the track_group blocks: instances that follow static addresses.

@@ -48,6 +48,9 @@ func (c *Config) Rows(of RowsOf) []event.Row {
 	r.files()
 	r.processes()
 	r.sessions()
+	for i := range r.c.ServiceGroups {
+		r.add(event.Row{ServiceGroup: &r.c.ServiceGroups[i]})
+	}
 	for _, name := range r.interfaces {
 		r.add(event.Row{Interface: &event.InterfaceRow{Name: name, IfIndex: of.Index(name)}})
 	}
@@ -89,6 +92,13 @@ func (r *rowWriter) global() *event.GlobalRow {
 			row.SMTPServer = a.String() // compat: the address, not the name
 		}
 		row.SMTPPort, row.SMTPTimeout = cmp.Or(m.Port, 25), m.ConnectTimeout
+	}
+	h := &r.c.Health
+	row.LVSTCP, row.LVSTCPFin, row.LVSUDP = h.Timeouts.TCP, h.Timeouts.TCPFin, h.Timeouts.UDP
+	if s := h.Sync; s != nil {
+		row.Sync = &event.SyncRow{
+			Interface: s.Interface, Instance: s.Instance, ID: s.ID, MaxLen: s.MaxLen, Port: s.Port, TTL: s.TTL, Group: s.Group,
+		}
 	}
 	return row
 }

@@ -141,6 +141,7 @@ type serviceGroup struct {
 type servers struct {
 	services []*serviceDraft
 	groups   map[string]*serviceGroup
+	order    []*serviceGroup
 	tls      *probe.TLS      // the SSL block
 	programs map[string]bool // of MISC_CHECK, by their name: whether each may be run
 	svc      *serviceDraft   // being read, and so are the next two
@@ -190,6 +191,9 @@ func readServiceGroup(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	}
 	if b.lvs.groups == nil {
 		b.lvs.groups = map[string]*serviceGroup{}
+	}
+	if b.lvs.groups[name] == nil {
+		b.lvs.order = append(b.lvs.order, g)
 	}
 	b.lvs.groups[name] = g
 	return blockOf(k, n, out, name)

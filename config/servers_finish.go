@@ -349,6 +349,9 @@ func (b *builder) finishServices() {
 	}
 	h.Timeouts = health.Timeouts{TCP: g.LVSTimeouts.TCP, TCPFin: g.LVSTimeouts.FIN, UDP: g.LVSTimeouts.UDP}
 	b.finishSync()
+	for i, g := range b.lvs.order {
+		b.c.ServiceGroups = append(b.c.ServiceGroups, event.ServiceGroupRow{Name: g.name, Index: i + 1, Entries: g.expanded(4)})
+	}
 	n := len(b.lvs.services)
 	if n == 0 {
 		return
@@ -442,14 +445,18 @@ func (b *builder) entries(d *serviceDraft) []event.ServiceEntry {
 	case d.fwmark.set:
 		return []event.ServiceEntry{{Mark: uint32(d.fwmark.v), Family: uint8(d.family.v)}}
 	}
-	var out []event.ServiceEntry
-	for i := range b.lvs.groups[d.group].entries {
-		e := &b.lvs.groups[d.group].entries[i]
+	return b.lvs.groups[d.group].expanded(uint8(d.family.v))
+}
+
+// expanded are the members of a group; marks that say no family are of the one given.
+func (g *serviceGroup) expanded(family4or6 uint8) (out []event.ServiceEntry) {
+	for i := range g.entries {
+		e := &g.entries[i]
 		switch {
 		case !e.first.IsValid() && e.six:
 			out = append(out, event.ServiceEntry{Mark: uint32(e.mark), Family: 6})
 		case !e.first.IsValid():
-			out = append(out, event.ServiceEntry{Mark: uint32(e.mark), Family: uint8(d.family.v)})
+			out = append(out, event.ServiceEntry{Mark: uint32(e.mark), Family: family4or6})
 		default:
 			first := e.first.Addr()
 			out = append(out, event.ServiceEntry{Family: family(first), First: first, Last: beyond(first, e.count-1), Port: e.first.Port()})

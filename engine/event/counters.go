@@ -73,6 +73,8 @@ type ServerTally struct {
 	// Active, Inactive and Persistent are the kernel's present connections.
 	Active, Inactive, Persistent uint32
 	Stats                        IPVSStats
+	// Wanted is the weight that it has, or will have when it is UP.
+	Wanted int32
 }
 
 // CheckTally is what is counted of one checker of one server.

@@ -261,6 +261,7 @@ func (r *record) server(t *ServerTally) {
 	r.u32(&t.Inactive)
 	r.u32(&t.Persistent)
 	r.stats(&t.Stats)
+	r.i32(&t.Wanted)
 }
 
 func (r *record) check(t *CheckTally) {

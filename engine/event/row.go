@@ -25,6 +25,8 @@ type Row struct {
 	BFD       *BFDRow       `json:"bfd,omitempty"`
 	Service   *ServiceRow   `json:"service,omitempty"`
 	Server    *ServerRow    `json:"server,omitempty"`
+
+	ServiceGroup *ServiceGroupRow `json:"service_group,omitempty"`
 }
 
 // GlobalRow is the global settings that exits show.
@@ -62,6 +64,12 @@ type GlobalRow struct {
 	SNMPChecker bool `json:"snmp_checker,omitempty"`
 	SNMPRFC2    bool `json:"snmp_rfcv2,omitempty"`
 	SNMPRFC3    bool `json:"snmp_rfcv3,omitempty"`
+	// Sync is lvs_sync_daemon, nil for none; the rest is lvs_timeouts, 0 for the
+	// kernel's own.
+	Sync      *SyncRow      `json:"lvs_sync_daemon,omitempty"`
+	LVSTCP    time.Duration `json:"lvs_timeout_tcp,omitempty"`
+	LVSTCPFin time.Duration `json:"lvs_timeout_tcpfin,omitempty"`
+	LVSUDP    time.Duration `json:"lvs_timeout_udp,omitempty"`
 }
 
 // Tri is a boolean keyword that may be absent.

@@ -152,6 +152,25 @@ type ServiceEntry struct {
 	Port  uint16     `json:"port,omitempty"`
 }
 
+// ServiceGroupRow is one virtual_server_group, used or not.
+type ServiceGroupRow struct {
+	Name string `json:"name"`
+	// Index is the place in the configuration, from 1.
+	Index   int            `json:"index"`
+	Entries []ServiceEntry `json:"entries"`
+}
+
+// SyncRow is lvs_sync_daemon; zero is what was not given.
+type SyncRow struct {
+	Interface string     `json:"interface"`
+	Instance  string     `json:"instance,omitempty"`
+	ID        uint8      `json:"id"`
+	MaxLen    uint16     `json:"max_len,omitempty"`
+	Port      uint16     `json:"port,omitempty"`
+	TTL       uint8      `json:"ttl,omitempty"`
+	Group     netip.Addr `json:"group,omitzero"`
+}
+
 // ServerRow is one real_server, or the sorry server: what is configured, and
 // how it stood when the row was made. What only the configuration knows (from
 // VirtualHost on) is filled in by who has it.

@@ -133,9 +133,11 @@ func (p *Pool) stop() {
 }
 
 // stopService takes a virtual server with omega down, so that whoever is to be
-// told is told (compat).
+// told is told (compat). Of the others it is said that they end.
 func (p *Pool) stopService(s *service) {
 	if !s.set.Omega {
+		s.since, s.reason = p.now, event.Shutdown
+		p.sayQuorum(s, nil, s.state(), s.alive, event.Ref{})
 		return
 	}
 	s.hush = true

@@ -184,7 +184,7 @@ func (s *service) tally() event.ServiceTally {
 
 func (v *server) tally() event.ServerTally {
 	t := event.ServerTally{
-		ID: v.id, Service: v.service.id, State: v.state(), Weight: v.pooled(), Changes: v.changes, Since: v.since,
+		ID: v.id, Service: v.service.id, State: v.state(), Weight: v.pooled(), Changes: v.changes, Since: v.since, Wanted: v.weight,
 	}
 	if !v.sorry && v.service.sorryOn() {
 		t.Weight = 0

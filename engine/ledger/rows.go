@@ -13,6 +13,7 @@ func (l *Ledger) Rows(rows []event.Row) {
 	d := l.describe(rows)
 	l.head.Global = d.global
 	l.head.Routes, l.head.Files, l.head.Processes = d.routes, d.files, d.processes
+	l.head.ServiceGroups = d.serviceGroups
 	l.groups, l.scripts, l.objects = d.groups, d.scripts, d.objects
 	l.links, l.static = d.links, d.static
 
@@ -73,11 +74,13 @@ type description struct {
 	routes    []*event.RouteRow
 	files     []*event.FileRow
 	processes []*event.ProcessRow
-	groups    section[Group]
-	scripts   section[Script]
-	objects   section[Object]
-	links     section[event.InterfaceRow]
-	static    section[Address]
+
+	serviceGroups []*event.ServiceGroupRow
+	groups        section[Group]
+	scripts       section[Script]
+	objects       section[Object]
+	links         section[event.InterfaceRow]
+	static        section[Address]
 }
 
 // describe sorts the rows and carries the states of what is known over.
@@ -106,6 +109,8 @@ func (l *Ledger) describe(rows []event.Row) *description {
 			d.tracks[key] = append(d.tracks[key], r.Track)
 		case r.Route != nil:
 			d.routes = append(d.routes, r.Route)
+		case r.ServiceGroup != nil:
+			d.serviceGroups = append(d.serviceGroups, r.ServiceGroup)
 		case r.File != nil:
 			d.files = append(d.files, r.File)
 		case r.Process != nil:

@@ -26,7 +26,9 @@ type View struct {
 	Files      []*event.FileRow      `json:"files,omitempty"`
 	Processes  []*event.ProcessRow   `json:"processes,omitempty"`
 	Static     []*Address            `json:"static_addresses,omitempty"`
-	Workers    []*Worker             `json:"workers"`
+	// ServiceGroups are the virtual_server_groups, also those that nobody uses.
+	ServiceGroups []*event.ServiceGroupRow `json:"virtual_server_groups,omitempty"`
+	Workers       []*Worker                `json:"workers"`
 	// Pool is the virtual and real servers, nil if none were heard of.
 	Pool *Pool `json:"pool,omitempty"`
 	// Channels are the notifiers that were heard of, by name.
