@@ -301,7 +301,7 @@ func (b *builder) unique(kind, name string, at syntax.Pos) bool {
 func (b *builder) named(k *Keyword, n *syntax.Node) string {
 	if len(n.Args) == 0 || n.Args[0].Text == "" {
 		tell := b.err
-		if k.Name == "vrrp_script" || k.Name == "vrrp_sync_group" {
+		if k.Name == "vrrp_script" {
 			tell = b.fatal // compat: other blocks without a name are passed over
 		}
 		tell(n.Pos, RuleMissingValue, "'"+k.Name+"' needs a name; the block is ignored", k.Name+" "+k.Form)
@@ -357,6 +357,8 @@ type Keyword struct {
 	NoEffect string
 
 	read reader
+	// lax says that a missing value is no reason to end (compat).
+	lax bool
 	// path is what Path gives, once the row stands in the table.
 	path string
 }

@@ -45,7 +45,7 @@ func (b *builder) finish() {
 			continue
 		}
 		if f.s.Path == "" {
-			b.err(f.pos, RuleMissingValue, name+"_script needs "+name+"; it is ignored", "")
+			b.note(f.pos, RuleMissingValue, name+"_script needs "+name+"; it is ignored", "") // compat
 			continue
 		}
 		b.c.Notify.FIFOs = append(b.c.Notify.FIFOs, f.s)
@@ -99,7 +99,7 @@ func (b *builder) settleGroups() {
 			b.err(g.node.Pos, RuleGroupMembers, "sync group '"+g.s.Name+"' has no instance; it is ignored", "")
 			continue
 		case 1:
-			b.warn(g.node.Pos, RuleGroupMembers, "sync group '"+g.s.Name+"' has one instance alone, so there is nothing to keep together", "")
+			b.note(g.node.Pos, RuleGroupMembers, "sync group '"+g.s.Name+"' has one instance alone, so there is nothing to keep together", "")
 		}
 		g.tracks = b.servicesTracked(g.tracks)
 		for _, t := range g.tracks {
@@ -322,12 +322,19 @@ func (b *builder) finishTransport(d *draft) bool {
 		s.Peers = append(s.Peers, p.Peer)
 	}
 	s.Unicast = len(s.Peers) > 0
-	if !s.Unicast && (d.unicastBlock.set || d.unicastSource.set) {
-		if d.extra.UnicastFaultNoPeer {
-			s.Unicast = true
-		} else if d.unicastBlock.set {
-			b.warn(d.unicastBlock.pos, RuleMissingValue, "there is no peer, so adverts go to the multicast group", "unicast_fault_no_peer for FAULT instead")
-		}
+	asked := cmp.Or(d.unicastBlock.pos.Line, d.unicastSource.pos.Line, d.checkSource.pos.Line, d.oldChecksum.Line) > 0
+	switch {
+	case s.Unicast:
+	case asked && d.extra.UnicastFaultNoPeer:
+		s.Unicast = true
+	case asked:
+		at := cmp.Or(d.unicastBlock.pos, d.unicastSource.pos, d.checkSource.pos, d.oldChecksum)
+		b.warn(at, RuleMissingValue, "there is no peer, so adverts go to the multicast group", "unicast_peer { ADDRESS }, or unicast_fault_no_peer for FAULT instead")
+	}
+	if d.ttl.set && !s.Unicast {
+		b.warn(d.ttl.pos, RuleMissingValue, "there is no peer, so unicast_ttl is ignored", "unicast_peer { ADDRESS }")
+	} else {
+		s.UnicastTTL = uint8(d.ttl.v)
 	}
 	s.CheckUnicastSrc = d.checkSource.or(b.g.checkUnicast) || s.CheckUnicastSrc
 	if d.source.set {
@@ -357,6 +364,11 @@ func (b *builder) finishTransport(d *draft) bool {
 
 func (b *builder) finishInterface(d *draft) bool {
 	s := &d.s
+	if d.vrf.set && s.Interface != "" {
+		b.warn(d.vrf.pos, RuleIncompatible, "vrf is for instances without an interface; it is ignored", "")
+	} else {
+		d.extra.VRF = d.vrf.v
+	}
 	if s.Interface == "" {
 		switch {
 		case !s.Unicast:
@@ -496,7 +508,7 @@ func (b *builder) checkLinkDelays() {
 			s := &b.c.VRRP.Instances[k]
 			most := time.Duration(s.DownTimerAdverts-1) * s.AdvertInterval
 			if s.Interface == l.Interface && l.Down > most {
-				b.warn(b.c.Instances[k].Pos, RuleOutOfRange, "interface_up_down_delays of "+l.Interface+" is longer than '"+s.Name+"' can bear; "+formatSeconds(most)+" is used", "")
+				b.note(b.c.Instances[k].Pos, RuleOutOfRange, "interface_up_down_delays of "+l.Interface+" is longer than '"+s.Name+"' can bear; "+formatSeconds(most)+" is used", "")
 				l.Down = most
 			}
 		}

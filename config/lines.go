@@ -289,9 +289,13 @@ func readPeers(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	var out []*syntax.Node
 	for _, c := range n.Children {
 		w := c.Words()
-		addr, ok := b.address(w[0].Text, w[0].Pos)
+		word, length, given := strings.Cut(w[0].Text, "/")
+		addr, ok := b.address(word, w[0].Pos)
 		if !ok {
 			continue
+		}
+		if given { // compat
+			b.note(w[0].Pos, RuleExtraWords, "a peer is one address; nothing is done with '/"+clip(length)+"'", "")
 		}
 		p := peerLine{vrrp.Peer{Addr: addr, MinTTL: -1, MaxTTL: -1}, c.Pos}
 		words := []string{addr.String()}
@@ -315,6 +319,9 @@ func readPeers(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 			}
 			words = append(words, option, strconv.FormatInt(v, 10))
 		}
+		if p.MinTTL >= 0 && p.MaxTTL >= 0 && p.MinTTL > p.MaxTTL {
+			b.warn(c.Pos, RuleIncompatible, "min_ttl is more than max_ttl, so nothing of this peer is ever heard", "")
+		}
 		b.inst.peers = append(b.inst.peers, p)
 		out = append(out, listed(c, words...))
 	}
@@ -328,7 +335,7 @@ func readLinkDelays(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	for _, c := range n.Children {
 		w := c.Words()
 		if len(w) < 2 {
-			b.err(c.Pos, RuleMissingValue, "'"+clip(w[0].Text)+"' lacks its delay", "INTERFACE DOWN [UP]")
+			b.note(c.Pos, RuleMissingValue, "'"+clip(w[0].Text)+"' has no delay, so nothing is done for it", "INTERFACE DOWN [UP]") // compat
 			continue
 		}
 		b.extra(c, 2)
@@ -384,6 +391,13 @@ func (b *builder) finishVMAC(d *draft) {
 	if v.Use && s.Interface == "" {
 		b.err(d.node.Pos, RuleMissingInterface, "vrrp_instance '"+s.Name+"' has no interface to put one with a virtual MAC address on; none is made", "interface INTERFACE")
 		v.Use = false
+	}
+	if v.XmitBase && !v.Use {
+		b.warn(d.xmitBase, RuleIncompatible, "vmac_xmit_base is for use_vmac alone; it is ignored", "")
+	}
+	if v.IPVLAN && v.Source.IsValid() && family(v.Source.Addr()) != s.Family {
+		b.err(d.node.Pos, RuleAddressFamily, "vrrp_instance '"+s.Name+"': the address of the ipvlan is of another family; it is ignored", "")
+		v.Source = netip.Prefix{}
 	}
 	if v.Use && v.IPVLAN && s.Family == 4 && !v.Source.IsValid() {
 		b.err(d.node.Pos, RuleMissingValue, "vrrp_instance '"+s.Name+"': an ipvlan needs an address of its own to send IPv4 adverts from; none is made", "use_ipvlan ADDRESS")

@@ -381,6 +381,9 @@ func readTracks(kind event.SubjectKind) reader {
 			}
 			if b.inst != nil {
 				b.inst.tracks = append(b.inst.tracks, t)
+			} else if slices.ContainsFunc(b.group.tracks, func(o trackLine) bool { return o.Kind == t.Kind && o.Name == t.Name }) {
+				b.warn(t.pos, RuleDuplicateName, "'"+clip(t.Name)+"' is followed already", "")
+				continue
 			} else {
 				b.group.tracks = append(b.group.tracks, t)
 			}

@@ -65,7 +65,7 @@ var globalKeywords = []Keyword{
 	row("default_interface", "INTERFACE", "eth0", 'B', "The interface of static addresses that name none.", limited(15, func(b *builder, s string) { b.c.Global.DefaultInterface = s })),
 	row("disable_local_igmp", "", "off", 'C', "Turns off IGMP reports for link-local multicast while running.", mark(func(b *builder) *bool { return &b.c.Global.DisableLocalIGMP })).inert("the reports do no harm here"),
 	row("nftables", "[TABLE]", "keepalived", 'B', "The nftables table in which packets to addresses are filtered.", optional(func(b *builder, s string) {
-		if s != "" {
+		if s != "" && !b.c.Global.Firewall.Chosen { // compat: the first one counts
 			b.c.Global.Firewall.Table, b.c.Global.Firewall.Chosen = s, true
 		}
 	})),
@@ -136,7 +136,7 @@ func multicast(want uint8, set func(*builder, netip.Addr)) reader {
 func announceGap(set func(*builder, time.Duration)) reader {
 	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 		if d, ok := parseSeconds(n.Arg(0)); ok && d == 0 {
-			b.warn(n.ArgPos(0), RuleOldSpelling, "'"+n.Keyword+" 0' says nothing: there is no least time by default", "leave it out")
+			b.note(n.ArgPos(0), RuleOldSpelling, "'"+n.Keyword+" 0' says nothing: there is no least time by default", "leave it out")
 			return nil
 		}
 		return duration(time.Microsecond, micros, func(b *builder, v opt[time.Duration]) { set(b, v.v) })(b, k, n)
@@ -151,7 +151,7 @@ func readGarpExtra(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 		at = 1
 	}
 	if len(n.Args) <= at {
-		b.fatal(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value", n.Keyword+" "+k.Form)
+		b.err(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value; it is ignored", n.Keyword+" "+k.Form)
 		return nil
 	}
 	v, ok := b.integer(n.Args[at].Text, n.Args[at].Pos, 0, 86400)
@@ -262,7 +262,7 @@ var processKeywords = append(append(append(
 
 // processRows are the rows about the scheduling of one worker.
 func processRows(prefix, who string, of func(*builder) *Process) []Keyword {
-	limit := number(2, math.MaxInt64, func(b *builder, v int64) { of(b).RTTime = uint64(v) })
+	limit := number(1, math.MaxUint32, func(b *builder, v int64) { of(b).RTTime = uint64(v) })
 	return []Keyword{
 		row(prefix+"_process_name", "NAME", "vigild", 'C', "The name of the "+who+" in the list of processes.", limited(15, func(b *builder, s string) { of(b).Name = s })),
 		row(prefix+"_priority", "-20..19", "0", 'C', "The nice value of the "+who+".", number(-20, 19, func(b *builder, v int64) { of(b).Nice = int(v) })),
@@ -355,6 +355,9 @@ func readFIFOScript(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 
 func readRecipients(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	var out []*syntax.Node
+	if len(n.Children) == 0 {
+		b.note(n.Pos, RuleMissingValue, "'"+n.Keyword+"' is empty", k.Form)
+	}
 	for _, w := range b.words(n.Children) {
 		b.c.Notify.SMTP.Recipients = append(b.c.Notify.SMTP.Recipients, w.Text)
 		out = append(out, &syntax.Node{Keyword: w.Text, Pos: w.Pos})

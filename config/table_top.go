@@ -77,14 +77,14 @@ var topKeywords = []Keyword{
 		inert("the limit of each interface (vrrp_garp_interval, vrrp_gna_interval) holds"),
 	row("linkbeat_use_polling", "", "", 'D', "Asked for interfaces to be polled for their link state.", mark(func(b *builder) *bool { return &b.c.Global.LinkbeatPoll })).inert(noPolling),
 	row("linkbeat_interfaces", "{ INTERFACE [MII|ETHTOOL|IOCTL] ... }", "", 'D', "Named the interfaces to be polled for their link state.", keepBlock).inert(noPolling),
-	row("net_namespace", "NAME", "", 'B', "The network namespace in which everything runs; needs a restart to change.", text(func(b *builder, s string) {
-		b.c.Global.NetNamespace, b.c.Global.UsePidDir = s, true
+	row("net_namespace", "NAME", "", 'B', "The network namespace in which everything runs; needs a restart to change.", first(func(b *builder) *string { return &b.c.Global.NetNamespace }, func(b *builder) {
+		b.c.Global.UsePidDir = true
 	})),
 	row("net_namespace_ipvs", "[NAME]", "the one of net_namespace", 'C', "The network namespace that IPVS is programmed in; without a name the default one.", optional(func(b *builder, s string) { b.c.Global.NetNamespaceIPVS = s })),
 	row("namespace_with_ipsets", "", "", 'D', "Told that the kernel keeps ipsets apart by namespace.", kept).inert(noFilterKind),
 	row("use_pid_dir", "", "off", 'C', "Puts pid files into a directory of their own.", mark(func(b *builder) *bool { return &b.c.Global.UsePidDir })),
-	row("instance", "NAME", "", 'B', "A name that tells several daemons on one machine apart in the names of pid files and dumps.", text(func(b *builder, s string) {
-		b.c.Global.Instance, b.c.Global.UsePidDir = s, true
+	row("instance", "NAME", "", 'B', "A name that tells several daemons on one machine apart in the names of pid files and dumps.", first(func(b *builder) *string { return &b.c.Global.Instance }, func(b *builder) {
+		b.c.Global.UsePidDir = true
 	})),
 	row("child_wait_time", "SECONDS", "5", 'C', "How long the parent waits for its workers at stop before it kills them.", number(0, math.MaxUint32, func(b *builder, v int64) { b.c.Global.ChildWaitTime = time.Duration(v) * second })),
 	row("bfd_instance", "NAME { ... }", "", 'B', "A BFD session with a neighbour.", readBFD),
@@ -458,7 +458,7 @@ func readTimeouts(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 			continue
 		}
 		i++
-		v, ok := b.integer(n.Args[i].Text, n.ArgPos(i), 0, math.MaxInt32)
+		v, ok := b.integer(n.Args[i].Text, n.ArgPos(i), 0, persistMost)
 		if !ok {
 			continue
 		}
@@ -481,8 +481,15 @@ func readFlushOnStop(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 
 // readSyncDaemon takes the words of lvs_sync_daemon, in today's form or as INTERFACE INSTANCE [ID].
 func readSyncDaemon(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
-	if len(n.Args) < 2 {
-		b.fatal(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value", n.Keyword+" "+k.Form)
+	switch {
+	case len(n.Args) == 0:
+		_, _ = b.value(k, n)
+		return nil
+	case len(n.Args) == 1: // compat
+		b.note(n.Pos, RuleMissingValue, "'"+n.Keyword+"' names no instance to follow; it is ignored", n.Keyword+" "+k.Form)
+		return nil
+	case b.c.Global.LVSSyncDaemon.Interface != "":
+		b.warn(n.Pos, RuleDuplicateKeyword, "there is a '"+n.Keyword+"' already; this one is ignored", "")
 		return nil
 	}
 	d := SyncDaemon{Interface: n.Arg(0), ID: -1}
@@ -518,6 +525,7 @@ func readSyncDaemon(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 			if !good {
 				return nil
 			}
+			b.note(n.ArgPos(i), RuleOldSpelling, "the id without its word is an old spelling", "id "+word)
 			d.ID = int(v)
 		}
 	}

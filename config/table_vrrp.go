@@ -47,6 +47,9 @@ type draft struct {
 	tracks                                             []trackLine
 	peers                                              []peerLine
 	syncDaemon                                         string
+	ttl                                                opt[int64]
+	oldChecksum, xmitBase                              syntax.Pos
+	vrf                                                opt[string]
 }
 
 // instBool sets an optional boolean of the instance being read.
@@ -129,10 +132,12 @@ var instanceKeywords = []Keyword{
 	row("track_src_ip", "", "off", 'C', "Goes to FAULT when the source address is taken away.", mark(func(b *builder) *bool { return &b.inst.s.TrackSource })),
 	row("unicast_peer", "{ ADDRESS [min_ttl N] [max_ttl N] ... }", "", 'A', "Sends adverts to these routers instead of to the multicast group.", readPeers),
 	row("unicast_fault_no_peer", "", "off", 'C', "Goes to FAULT when there is no peer, instead of falling back to multicast.", mark(func(b *builder) *bool { return &b.inst.extra.UnicastFaultNoPeer })),
-	row("unicast_ttl", "0..255", "255 for IPv4, the kernel's for IPv6", 'C', "The TTL of adverts to peers.", number(0, 255, func(b *builder, v int64) { b.inst.s.UnicastTTL = uint8(v) })),
+	row("unicast_ttl", "0..255", "255 for IPv4, the kernel's for IPv6", 'C', "The TTL of adverts to peers.", instInt(0, 255, func(d *draft) *opt[int64] { return &d.ttl })),
 	row("check_unicast_src", "", "off", 'B', "Adverts count only when they come from a peer.", instMark(true, func(d *draft) *opt[bool] { return &d.checkSource })),
 	row("old_unicast_checksum", "[never]", "auto", 'D', "Speaks the checksum of unicast adverts of version 3 that keepalived had before 1.3.7; by default once a peer is heard that does.", readOldChecksum),
-	row("vrf", "INTERFACE", "", 'C', "The VRF of an instance without interface.", limited(15, func(b *builder, s string) { b.inst.extra.VRF = s })),
+	row("vrf", "INTERFACE", "", 'C', "The VRF of an instance without interface.", func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		return limited(15, func(b *builder, s string) { b.inst.vrf = opt[string]{s, true, n.Pos} })(b, k, n)
+	}),
 	row("dont_track_primary", "", "off", 'B', "Ignores the link state of the instance's own interface.", mark(func(b *builder) *bool { return &b.inst.s.DontTrackPrimary })),
 	row("track_interface", "{ INTERFACE [weight N [reverse]] ... }", "", 'A', "Interfaces whose loss means FAULT, or a change of priority.", readTracks(event.SubjectInterface)),
 	row("track_script", "{ NAME [weight N [reverse|noreverse]] ... }", "", 'A', "Scripts whose failure means FAULT, or a change of priority.", readTracks(event.SubjectScript)),
@@ -148,11 +153,14 @@ var instanceKeywords = []Keyword{
 	row("promote_secondaries", "", "off", 'C', "Keeps the other addresses of a subnet when the first one goes.", mark(func(b *builder) *bool { return &b.inst.s.PromoteSecondaries })),
 	row("use_vmac", "[[name] INTERFACE] [MAC] [netlink_notify_msg] [group N]", "off", 'B', "Moves the virtual MAC address of the RFC along with the addresses, on an interface of its own.", readVMAC),
 	row("use_vmac_addr", "", "off", 'C', "The same for addresses on other interfaces.", mark(func(b *builder) *bool { return &b.inst.extra.VMAC.Addresses })),
-	row("vmac_xmit_base", "", "off", 'B', "Sends adverts from the interface below the one with the virtual MAC address.", mark(func(b *builder) *bool { return &b.inst.extra.VMAC.XmitBase })),
+	row("vmac_xmit_base", "", "off", 'B', "Sends adverts from the interface below the one with the virtual MAC address.", func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		b.inst.xmitBase = n.Pos
+		return mark(func(b *builder) *bool { return &b.inst.extra.VMAC.XmitBase })(b, k, n)
+	}),
 	row("use_ipvlan", "[[name] INTERFACE] [ADDRESS] [bridge|private|vepa] [group N]", "off", 'C', "Runs on an ipvlan interface.", readVMAC),
-	row("kernel_rx_buf_size", "BYTES", "that of vrrp_rx_bufs_policy", 'C', "The receive buffer of the instance's socket.", number(1, math.MaxUint32, func(b *builder, v int64) { b.inst.extra.KernelRxBuf = uint32(v) })).inert(noBuffers),
+	row("kernel_rx_buf_size", "BYTES", "that of vrrp_rx_bufs_policy", 'C', "The receive buffer of the instance's socket.", number(0, math.MaxUint32, func(b *builder, v int64) { b.inst.extra.KernelRxBuf = uint32(v) })).inert(noBuffers),
 	row("linkbeat_use_polling", "", "", 'D', "Asked for the interface to be polled for its link state.", mark(func(b *builder) *bool { return &b.inst.extra.Linkbeat })).inert(noPolling),
-	row("debug", "0..4", "", 'D', "Set a level of logging that never did anything.", kept).inert("it never had one"),
+	row("debug", "0..4", "", 'D', "Set a level of logging that never did anything.", number(0, 4, func(*builder, int64) {})).inert("it never had one"),
 	row("lvs_sync_daemon_interface", "INTERFACE", "", 'D', "Named the interface of the IPVS sync daemon, which lvs_sync_daemon in global_defs now does.", readInstanceSync),
 	old("lvs_sync_daemon_inteface", "lvs_sync_daemon_interface", "INTERFACE", readInstanceSync),
 }
@@ -268,10 +276,16 @@ func readTimerExpired(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 }
 
 func readOldChecksum(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
-	b.inst.s.UnicastChecksum = vrrp.ChecksumOld
-	if len(n.Args) > 0 && n.Args[0].Text == "never" {
+	switch n.Arg(0) {
+	case "":
+		b.inst.s.UnicastChecksum = vrrp.ChecksumOld
+	case "never":
 		b.inst.s.UnicastChecksum = vrrp.ChecksumNew
+	default:
+		b.err(n.ArgPos(0), RuleBadWord, "'"+n.Keyword+"' does not know '"+clip(n.Arg(0))+"'; it is ignored", "never")
+		return nil
 	}
+	b.inst.oldChecksum = n.Pos
 	return kept(b, k, n)
 }
 
@@ -437,6 +451,10 @@ func (b *builder) finishHMAC(d *draft) {
 // readVMAC takes the words of use_vmac and use_ipvlan.
 func readVMAC(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	v := &b.inst.extra.VMAC
+	if v.Use {
+		b.warn(n.Pos, RuleDuplicateKeyword, "the instance has use_vmac or use_ipvlan already; this one is ignored", "")
+		return nil
+	}
 	*v = VMAC{Use: true, IPVLAN: k.Name == "use_ipvlan", Group: -1, XmitBase: v.XmitBase, Addresses: v.Addresses}
 	for i := 0; i < len(n.Args); i++ {
 		at := n.ArgPos(i)
@@ -460,10 +478,13 @@ func readVMAC(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 				b.err(at, RuleBadWord, "'"+clip(w)+"' is no MAC address; the one of the RFC is used", "six octets, or five to which the virtual_router_id is added")
 				continue
 			}
+			if m := strings.ToLower(w); strings.HasPrefix(m, "00:00:5e:00:01:") || strings.HasPrefix(m, "00:00:5e:00:02:") {
+				b.note(at, RuleIncompatible, "this MAC address is of those that belong to virtual routers by their virtual_router_id", "leave it out")
+			}
 			v.MAC = w
 		case w == "netlink_notify_msg":
 			b.note(at, RuleNoEffect, "'netlink_notify_msg' is understood and has no effect: neighbours are told by the announcements", "")
-		case v.Name == "":
+		case v.Name == "" && !strings.Contains(w, ":"):
 			b.vmacName(v, w, at)
 		default:
 			b.err(at, RuleBadWord, "'"+n.Keyword+"' does not know '"+clip(w)+"'", k.Form)

@@ -20,9 +20,14 @@ import (
 
 const second = time.Second
 
-// value gives the word a keyword must have. compat: keepalived ends when it is missing.
+// value gives the word a keyword must have. compat: keepalived ends when it is missing, but for some keywords, which it
+// passes over.
 func (b *builder) value(k *Keyword, n *syntax.Node) (string, bool) {
 	if len(n.Args) == 0 {
+		if k.lax {
+			b.err(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value; it is ignored", n.Keyword+" "+k.Form)
+			return "", false
+		}
 		b.fatal(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value", n.Keyword+" "+k.Form)
 		return "", false
 	}
@@ -79,8 +84,9 @@ func (b *builder) seconds(word string, at syntax.Pos, lo, hi time.Duration) (tim
 	return d, true
 }
 
-// parseSeconds reads digits with up to six decimals.
+// parseSeconds reads digits with up to six decimals. compat: a plus sign may stand before them.
 func parseSeconds(s string) (time.Duration, bool) {
+	s = strings.TrimPrefix(s, "+")
 	whole, fraction, _ := strings.Cut(s, ".")
 	if whole == "" && fraction == "" || len(whole) > 10 || strings.Trim(whole+fraction, "0123456789") != "" {
 		return 0, false
@@ -149,7 +155,9 @@ func (b *builder) prefix(word string, at syntax.Pos) (netip.Prefix, bool) {
 	bits := a.BitLen()
 	if given {
 		n, err := strconv.ParseUint(length, 10, 8)
-		if err != nil || int(n) > bits {
+		if length == "" { // compat
+			b.note(at, RuleBadAddress, "there is no prefix length after the '/'; "+strconv.Itoa(bits)+" is used", "")
+		} else if err != nil || int(n) > bits {
 			b.err(at, RuleBadAddress, "'/"+clip(length)+"' is not a prefix length; "+strconv.Itoa(bits)+" is used", "")
 		} else {
 			bits = int(n)
@@ -250,6 +258,20 @@ func duration(lo, hi time.Duration, set func(*builder, opt[time.Duration])) read
 
 // text takes one word.
 func text(set func(*builder, string)) reader { return limited(math.MaxInt32, set) }
+
+// first takes one word. compat: the first one counts.
+func first(field func(*builder) *string, also func(*builder)) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		if *field(b) != "" {
+			b.warn(n.Pos, RuleDuplicateKeyword, "there is a '"+n.Keyword+"' already; this one is ignored", "")
+			return nil
+		}
+		return text(func(b *builder, s string) {
+			*field(b) = s
+			also(b)
+		})(b, k, n)
+	}
+}
 
 // limited takes one word of at most so many bytes.
 func limited(most int, set func(*builder, string)) reader {

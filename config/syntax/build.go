@@ -76,12 +76,15 @@ func (b *builder) add(l line) *Node {
 	if l.text == "" || b.skipped > 0 {
 		return nil
 	}
-	n := b.node()
-	n.Pos, n.text, n.m = l.pos(0), l.text, l.m
 	words, open := splitWords(b.slab(), l)
 	if open >= 0 {
-		b.fault(l.pos(open), RuleUnmatchedQuote, "the double quote has no end on this line", "")
+		b.fault(l.pos(open), RuleUnmatchedQuote, "the double quote has no end on this line; what follows it is ignored", "")
+		if words = words[:len(words)-1]; len(words) == 0 { // compat
+			return nil
+		}
 	}
+	n := b.node()
+	n.Pos, n.text, n.m = l.pos(0), l.text, l.m
 	b.words = b.words[len(words):]
 	n.Keyword = words[0].Text
 	n.Args = words[1:len(words):len(words)]
