@@ -62,7 +62,9 @@ var Tiers = []Tier{
 	{"engine/ipc", []string{"engine/event"}, []string{"golang.org/x/sys"}, whyShell},
 	{"engine/probe", []string{"engine/event", "engine/health", "config/syntax", "engine/sys/dial"}, []string{"golang.org/x/net", "golang.org/x/sys", "github.com/dlclark/regexp2"}, whyShell},
 	{"engine/track", []string{"engine/event", "engine/bfd", "config/syntax", "engine/sys/..."}, []string{"golang.org/x/sys"}, whyShell},
-	{"engine/notify", []string{"engine/event", "engine/explain", "config/syntax", "engine/sys/proc"}, []string{"github.com/wneessen/go-mail", "golang.org/x/sys"}, whyShell},
+	{"engine/notify/document", []string{"engine/event", "engine/explain"}, none, whyShell},
+	{"engine/notify/spool", []string{"engine/event"}, none, whyShell},
+	{"engine/notify", []string{"engine/notify/...", "engine/event", "engine/explain", "config/syntax", "engine/sys/proc"}, []string{"github.com/wneessen/go-mail", "golang.org/x/sys"}, whyShell},
 
 	// 3: the whole configuration. Settings live beside the code that uses them.
 	{

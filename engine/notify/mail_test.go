@@ -5,6 +5,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -36,6 +37,8 @@ type post struct {
 	mu   sync.Mutex
 	got  []delivered
 	auth bool
+	// mechanism is the only one it offers, PLAIN if empty.
+	mechanism string
 	// rcpt and data decide about a recipient and a message; nil takes all.
 	rcpt func(to string) error
 	data func() error
@@ -62,15 +65,15 @@ func (s *session) AuthMechanisms() []string {
 	if !s.p.auth {
 		return nil
 	}
-	return []string{sasl.Plain}
+	return []string{cmp.Or(s.p.mechanism, sasl.Plain)}
 }
 
-func (s *session) Auth(string) (sasl.Server, error) {
-	return sasl.NewPlainServer(func(_, user, pass string) error {
-		if user != "vigil" || pass != "right" {
+func (s *session) Auth(mechanism string) (sasl.Server, error) {
+	return exam(mechanism, func(ok bool) error {
+		if !ok {
 			return &smtp.SMTPError{Code: 535, Message: "bad credentials"}
 		}
-		s.d.user = user
+		s.d.user = "vigil"
 		return nil
 	}), nil
 }
@@ -230,20 +233,13 @@ From: Load Balancer <lb@example.org>
 Subject: [lb1] VRRP Instance VI_1 - Entering MASTER state
 X-Mailer: Keepalived
 To: ops@example.org, noc@example.org
-Message-ID: <` + e.ID().String() + "." + e.Ref().Span("", 0).String() + `@lb1.example.org>
+Message-ID: <` + e.ID().String() + "." + e.Ref().Span("smtp", 0).String() + `@lb1.example.org>
 Auto-Submitted: auto-generated
 X-Vigil-Event-Id: ` + e.ID().String() + `
 
-Instance VI_1 on lb1: holds its addresses now (MASTER).
+=> VRRP Instance is now owning VRRP VIPs <=
 
-because of master_down_timer
-
-Time:     2023-11-14T22:13:20.123456Z
-State:    BACKUP to MASTER
-Reason:   master_down_timer
-VRID:     51
-Priority: 150
-Event:    ` + e.ID().String() + "\n"
+`
 	if text := strings.ReplaceAll(d.text, "\r\n", "\n"); text != want {
 		t.Errorf("the mail is\n%s\nwant\n%s", text, want)
 	}
@@ -551,13 +547,13 @@ func TestMailUnreachable(t *testing.T) {
 func TestComposeCannotBeBroken(t *testing.T) {
 	e := state(1, event.Backup, event.Master, event.Preempt)
 	n := notice{ev: e, subject: subjectKey(event.SubjectInstance, "VI\r\nBcc: x@example.org\r\n\r\n.\r\nQUIT"), state: event.Master}
-	set := SMTPSettings{RouterID: "Zürich\nX: y", From: "Zürich <lb@example.org>", Recipients: []string{"ops@example.org"}, Helo: "lb"}
-	text := compose(&n, &set, "grün\r\n.\r\nQUIT")
+	set := SMTPSettings{Style: StyleExplained, Template: "{{.What}} grün\r\n.\r\nQUIT", RouterID: "Zürich\nX: y", From: "Zürich <lb@example.org>", Recipients: []string{"ops@example.org"}, Helo: "lb"}
+	text := compose(&n, &set)
 	msg, err := netmail.ReadMessage(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(msg.Header) != 11 || msg.Header.Get("Bcc") != "" || msg.Header.Get("X") != "" {
+	if len(msg.Header) != 10 || msg.Header.Get("Bcc") != "" || msg.Header.Get("X") != "" {
 		t.Errorf("headers %v", msg.Header)
 	}
 	if from, err := netmail.ParseAddress(msg.Header.Get("From")); err != nil || from.Name != "Zürich" {

@@ -19,6 +19,11 @@ const (
 	aboutPriority
 	// aboutLower: a master heard another router of lower priority.
 	aboutLower
+	// aboutCheck: one of a real server's checks changed its verdict; mail alone
+	// tells of that.
+	aboutCheck
+	// aboutTest: somebody wants to see whether a channel delivers.
+	aboutTest
 )
 
 // notice is one thing to tell, in the words of keepalived.
@@ -26,7 +31,7 @@ type notice struct {
 	ev      event.Event
 	matter  matter
 	subject event.Subject
-	// scope is INSTANCE, GROUP, VS or RS, word the state as scripts and FIFOs see it.
+	// scope is INSTANCE, GROUP, VS, RS or TEST, word the state as scripts and FIFOs see it.
 	scope, word string
 	// state is what was entered, as it is told.
 	state event.State
@@ -39,6 +44,8 @@ type notice struct {
 	title, server string
 	keyword       string
 	only          Script
+	// checked says that mail has told of it already, with the check that decided.
+	checked bool
 }
 
 // book turns events into notices: it knows the settings of each subject and
@@ -50,8 +57,10 @@ type book struct {
 	now, gone map[event.Subject]SubjectSettings
 	told      map[event.Subject]event.State
 	// services are the virtual servers in force, parted those before.
-	services, parted pool
-	initNotifies     bool
+	services, parted           pool
+	initNotifies, checkerMails bool
+	// checks has it tell of single checks of real servers as well.
+	checks bool
 	// plain tells states as they are, without keepalived's way with DELETED.
 	plain bool
 }
@@ -67,7 +76,8 @@ func (b *book) configure(s *Settings) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	was := b.now
-	b.parted, b.services, b.initNotifies = b.services, newPool(s.Services), s.InitNotifies
+	b.parted, b.services = b.services, newPool(s.Services)
+	b.initNotifies, b.checkerMails = s.InitNotifies, s.CheckerMails
 	b.now, b.gone = map[event.Subject]SubjectSettings{}, map[event.Subject]SubjectSettings{}
 	for _, i := range s.Instances {
 		b.now[subjectKey(event.SubjectInstance, i.Name)] = i

@@ -53,6 +53,7 @@ type job struct {
 	// says that nothing more will be done for the job.
 	done func(try int, took time.Duration, o outcome, over bool)
 
+	// queued is when it came; the zero time means now.
 	queued time.Time
 	tries  int
 	// before is closed when it is this job's turn to begin, begun is to be
@@ -78,6 +79,9 @@ type outcome struct {
 	permanent bool
 	// after is the least time before another attempt.
 	after time.Duration
+	// cut says, to done, that there is no other attempt only because the queue
+	// closes.
+	cut bool
 }
 
 // queue is the one queue discipline: bounded, ordered per lane, push never
@@ -136,7 +140,9 @@ func newQueue(lim limits) *queue {
 // push accepts a job. It never blocks; what finds no room is dropped, counted
 // and told.
 func (q *queue) push(j *job) {
-	j.queued = time.Now()
+	if j.queued.IsZero() {
+		j.queued = time.Now()
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.stats.queued++
@@ -272,6 +278,7 @@ func (q *queue) attempt(ctx context.Context, l *lane, j *job, try int) {
 	took := time.Since(start)
 	q.mu.Lock()
 	wait, again := q.judge(j, o)
+	o.cut = !again && q.closed && !o.permanent && o.reason != event.ReasonNone
 	q.mu.Unlock()
 	// Told before the next job of the lane may start, so that what is told of
 	// a lane is in order too.

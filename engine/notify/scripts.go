@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/notify/document"
 )
 
 // StopLimit is how long a script about STOP may take, and how much longer one
@@ -217,7 +218,7 @@ func (n *notice) environment(span event.SpanID) []string {
 		"VIGIL_TO=" + e.To.String(),
 		"VIGIL_REASON=" + e.Reason.String(),
 		"VIGIL_PRIORITY=" + strconv.Itoa(int(e.Priority)),
-		"VIGIL_TIME=" + stamp(e),
+		"VIGIL_TIME=" + document.Stamp(e),
 	}
 	if e.Subject.Sub != "" {
 		out = append(out, "VIGIL_SERVER="+e.Subject.Sub)
@@ -226,11 +227,6 @@ func (n *notice) environment(span event.SpanID) []string {
 		out = append(out, "VIGIL_VRID="+strconv.Itoa(int(e.Subject.VRID)))
 	}
 	return out
-}
-
-// stamp is when an event happened, in UTC to the microsecond.
-func stamp(e *event.Event) string {
-	return time.Unix(0, e.Wall).UTC().Format("2006-01-02T15:04:05.000000Z")
 }
 
 // inherited is an environment without what a script must not get: what changes

@@ -14,6 +14,7 @@ import (
 const (
 	scopeService = "VS"
 	scopeServer  = "RS"
+	scopeTest    = "TEST"
 )
 
 // pool is the settings of virtual servers, by the name of their subjects.
@@ -60,7 +61,9 @@ func (p pool) find(s event.Subject) (service *ServiceSettings, server *ServerSet
 // readPool returns what an event about a virtual or real server gives to tell.
 // The caller holds the lock.
 func (b *book) readPool(e *event.Event) (n notice, ok bool) {
-	if e.Kind != event.ServiceQuorum && e.Kind != event.ServerState || e.Reason == event.HASuspend || e.Reason == event.Resumed {
+	switch {
+	case e.Kind == event.CheckOutcome && e.From != e.To && b.checks && b.checkerMails:
+	case e.Kind != event.ServiceQuorum && e.Kind != event.ServerState, e.Reason == event.HASuspend, e.Reason == event.Resumed:
 		return n, false
 	}
 	service, server, known := b.services.find(e.Subject)
@@ -86,6 +89,11 @@ func (b *book) readPool(e *event.Event) (n notice, ok bool) {
 			n.keyword, n.only = "notify_down", server.Down
 		}
 	}
+	if e.Kind == event.CheckOutcome {
+		n.matter, n.state, n.word = aboutCheck, e.To, e.To.String()
+		return n, server != nil
+	}
+	n.checked = server != nil && b.checkerMails && e.Evidence.Check.Checker != event.CheckerNone && e.To != event.Deleted
 	return n, ok
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/notify/document"
 )
 
 // farm are settings of every sort of virtual server, each with one real server.
@@ -181,7 +182,7 @@ func TestPoolFIFOs(t *testing.T) {
 // TestPoolDocument: a webhook hears of the server and of the check.
 func TestPoolDocument(t *testing.T) {
 	e := server("tcp/10.0.0.1:80", "192.0.2.1:8080", event.Up, event.Down, event.FailConnectRefused)
-	d := NewDocument(&e, "lb1", "")
+	d := document.New(&e, "lb1", "")
 	if d.Subject.Server != "192.0.2.1:8080" || d.Subject.Name != "tcp/10.0.0.1:80" || d.Evidence == nil || d.Evidence.Check == nil {
 		t.Fatalf("%+v", d)
 	}

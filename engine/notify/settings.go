@@ -109,6 +109,17 @@ const (
 	TLSImplicit TLSMode = "tls"
 )
 
+// MailStyle is how mail is worded.
+type MailStyle string
+
+// The styles of mail.
+const (
+	// StyleKeepalived is keepalived's one line.
+	StyleKeepalived MailStyle = "keepalived"
+	// StyleExplained says why, in plain text and as HTML.
+	StyleExplained MailStyle = "explained"
+)
+
 // SMTPSettings is how mail is sent. Mail is sent only if both Server and
 // Recipients are set (compat).
 type SMTPSettings struct {
@@ -136,12 +147,31 @@ type SMTPSettings struct {
 	// User and Password are for AUTH; empty means no authentication. The best
 	// mechanism that the server offers is taken; passwords never go out in the clear.
 	User, Password string
+	// Auth is the one mechanism to take: plain, login, cram-md5, scram-sha-1 or
+	// scram-sha-256; empty or auto is the best that the server offers.
+	Auth string
 	// MaxAge is how long delivery is tried, 0 means 1 h.
 	MaxAge time.Duration
+	// Style is the wording; empty means StyleKeepalived. Template is the Go template
+	// of the text of explained mail; empty means the one built in.
+	Style    MailStyle
+	Template string
+	// DigestAfter is how many mails go out one by one within DigestWait; what comes
+	// beyond is put into one. 0 means that there is no digest. A wait of 0 means 10 s.
+	DigestAfter int
+	DigestWait  time.Duration
+	// Spool is a folder in which mail waits, so that it survives a restart; empty
+	// means memory alone. SpoolMax bounds it in bytes, 0 means 64 MiB.
+	Spool    string
+	SpoolMax int64
+	// File is where mail is appended to instead of being sent, as mbox.
+	File string
 }
 
 // Enabled says whether mail can be sent at all.
-func (s *SMTPSettings) Enabled() bool { return s.Server != "" && len(s.Recipients) > 0 }
+func (s *SMTPSettings) Enabled() bool {
+	return len(s.Recipients) > 0 && (s.Server != "" || s.File != "")
+}
 
 // WebhookSettings is one receiver of JSON documents.
 type WebhookSettings struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/explain"
+	"github.com/vigild/vigild/engine/notify/document"
 	"github.com/vigild/vigild/test/sim"
 )
 
@@ -75,7 +76,7 @@ func tell(t *testing.T, b *strings.Builder, router string, es []event.Event) {
 			continue
 		}
 		fmt.Fprintf(b, "mail    %s\n", subject(&n, router))
-		doc, err := json.Marshal(NewDocument(&es[i], router, explain.Sentence(&es[i])))
+		doc, err := json.Marshal(document.New(&es[i], router, explain.Sentence(&es[i])))
 		if err != nil {
 			t.Fatal(err)
 		}

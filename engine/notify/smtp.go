@@ -4,6 +4,7 @@
 package notify
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -12,13 +13,17 @@ import (
 	netmail "net/mail"
 	"net/textproto"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/notify/spool"
 )
 
 // replyMax bounds what a mail server may say in one session.
@@ -26,9 +31,15 @@ const replyMax = 1 << 20
 
 // letter is one mail on its way.
 type letter struct {
-	set  SMTPSettings
-	tls  *tls.Config
-	text []byte
+	set SMTPSettings
+	tls *tls.Config
+	// write composes it, once, when it is first needed: not by whoever queues it.
+	write func() []byte
+	once  sync.Once
+	body  []byte
+	// spool is where it is kept under name; nil for memory alone.
+	spool *spool.Spool
+	name  string
 	// rcpts are those who have not got it yet.
 	rcpts []string
 	conn  *boundedConn
@@ -37,10 +48,14 @@ type letter struct {
 // send makes one attempt. Recipients that the server took are not tried
 // again; those it refused for good are given up.
 func (l *letter) send(ctx context.Context) outcome {
+	if l.set.File != "" {
+		return l.file()
+	}
 	var raw net.Conn
 	stop := func() bool { return true }
-	dial := func(ctx2 context.Context, network, addr string) (net.Conn, error) {
-		conn, err := l.dial(ctx2, network, addr)
+	// The library has no brackets for an IPv6 address.
+	dial := func(ctx2 context.Context, network, _ string) (net.Conn, error) {
+		conn, err := l.dial(ctx2, network, l.server())
 		if err == nil {
 			raw = conn
 			stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -61,11 +76,49 @@ func (l *letter) send(ctx context.Context) outcome {
 	if err != nil {
 		return l.slow(judgeSMTP("connect", err))
 	}
+	asked := slices.Clone(l.rcpts)
 	out := l.slow(l.transact(session))
 	if out.reason == event.ReasonNone || len(l.rcpts) == 0 {
 		_ = session.Quit() // the mail was taken; a bad good-bye changes nothing
 	}
+	if out.reason == event.ReasonNone {
+		out.detail = "to " + strings.Join(asked, ", ") + " by " + l.server()
+	}
 	return out
+}
+
+// server is where it goes.
+func (l *letter) server() string {
+	return net.JoinHostPort(l.set.Server, strconv.Itoa(int(l.set.Port)))
+}
+
+// text is the mail as it goes over the wire, but for leading dots.
+func (l *letter) text() []byte {
+	l.once.Do(func() { l.body = l.write() })
+	return l.body
+}
+
+// file appends the mail to a file in the form of mbox (RFC 4155) instead of
+// sending it.
+func (l *letter) file() outcome {
+	f, err := os.OpenFile(l.set.File, os.O_WRONLY|os.O_CREATE|os.O_APPEND, spool.Mode)
+	if err != nil {
+		return outcome{reason: event.FailKernel, detail: err.Error()}
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "From %s %s\n", address(l.set.From), time.Now().UTC().Format(time.ANSIC))
+	for line := range bytes.Lines(bytes.ReplaceAll(l.text(), []byte("\r\n"), []byte("\n"))) {
+		if bytes.HasPrefix(bytes.TrimLeft(line, ">"), []byte("From ")) {
+			b.WriteByte('>')
+		}
+		b.Write(line)
+	}
+	b.WriteByte('\n')
+	_, err = f.Write(b.Bytes()) // in one piece
+	if err = errors.Join(err, f.Close()); err != nil {
+		return outcome{reason: event.FailKernel, detail: err.Error()}
+	}
+	return outcome{detail: "to " + strings.Join(l.rcpts, ", ") + " in " + l.set.File}
 }
 
 // slow sets the reason right where the library took half a reply, cut off by
@@ -92,12 +145,18 @@ func (l *letter) options(dial mail.DialContextFunc) []mail.Option {
 		out = append(out, mail.WithTLSPolicy(mail.NoTLS))
 	}
 	if l.set.User != "" {
-		out = append(out, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(l.set.User), mail.WithPassword(l.set.Password))
+		out = append(out, mail.WithSMTPAuth(authKinds[l.set.Auth]), mail.WithUsername(l.set.User), mail.WithPassword(l.set.Password))
 	}
 	if ascii(l.set.From) && ascii(strings.Join(l.set.Recipients, "")) {
 		out = append(out, mail.WithoutSMTPUTF8())
 	}
 	return out
+}
+
+// authKinds are the mechanisms by their names in settings.
+var authKinds = map[string]mail.SMTPAuthType{
+	"": mail.SMTPAuthAutoDiscover, "auto": mail.SMTPAuthAutoDiscover, "plain": mail.SMTPAuthPlain, "login": mail.SMTPAuthLogin,
+	"cram-md5": mail.SMTPAuthCramMD5, "scram-sha-1": mail.SMTPAuthSCRAMSHA1, "scram-sha-256": mail.SMTPAuthSCRAMSHA256,
 }
 
 func (l *letter) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -155,7 +214,7 @@ func (l *letter) data(c *smtp.Client) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.Write(l.text); err != nil {
+	if _, err := w.Write(l.text()); err != nil {
 		_ = w.Close()
 		return err
 	}

@@ -27,6 +27,9 @@ type Stats struct {
 	// Length is how many wait now, OldestAge how long the oldest has waited.
 	Length    int
 	OldestAge time.Duration
+	// SpoolFailures counts what could not be kept on the disk. It is in memory, and
+	// is not lost unless the process ends.
+	SpoolFailures uint64
 }
 
 // TookBuckets counts the buckets of Stats.Took, the one without bound included.

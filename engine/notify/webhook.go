@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/notify/document"
 )
 
 // The headers of a webhook besides the standard ones.
@@ -131,7 +132,7 @@ func (w *Webhook) push(n notice, set WebhookSettings, client *http.Client) {
 	if w.opt.Sentence != nil {
 		sentence = w.opt.Sentence(&n.ev)
 	}
-	doc := NewDocument(&n.ev, set.Node, sentence)
+	doc := document.New(&n.ev, set.Node, sentence)
 	channel := event.Subject{Kind: event.SubjectChannel, Name: "webhook", Sub: set.Name}
 	w.q.push(&job{
 		lane: n.subject.String(), key: n.subject, final: true,
@@ -150,7 +151,7 @@ func (w *Webhook) push(n notice, set WebhookSettings, client *http.Client) {
 }
 
 // post makes one attempt.
-func (w *Webhook) post(ctx context.Context, set *WebhookSettings, client *http.Client, doc *Document, body []byte, parent string) outcome {
+func (w *Webhook) post(ctx context.Context, set *WebhookSettings, client *http.Client, doc *document.Document, body []byte, parent string) outcome {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, set.URL, bytes.NewReader(body))
 	if err != nil {
 		return outcome{reason: event.FailInvalid, detail: "the URL is not valid", permanent: true}

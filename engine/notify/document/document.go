@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The vigild authors
 // SPDX-License-Identifier: Apache-2.0
 
-package notify
+package document
 
 import (
 	"net/netip"
@@ -10,9 +10,9 @@ import (
 	"github.com/vigild/vigild/engine/event"
 )
 
-// DocumentVersion is the version of Document. It grows when a key changes its
+// Version is the version of Document. It grows when a key changes its
 // meaning or goes; new keys come without notice.
-const DocumentVersion = 1
+const Version = 1
 
 // Document is what a webhook gets: one transition as JSON. Keys without a
 // value are left out.
@@ -27,8 +27,8 @@ type Document struct {
 	// Time is when it happened: RFC 3339 in UTC with microseconds.
 	Time string `json:"time"`
 	// Node is the router that says so.
-	Node    string          `json:"node"`
-	Subject DocumentSubject `json:"subject"`
+	Node    string  `json:"node"`
+	Subject Subject `json:"subject"`
 	// From and To are INIT, BACKUP, MASTER, FAULT, STOP or DELETED; of servers UP,
 	// DOWN or DELETED.
 	From   event.State  `json:"from"`
@@ -39,16 +39,16 @@ type Document struct {
 	// Sentence explains it to people.
 	Sentence string `json:"sentence,omitempty"`
 	// Detail is what was known beyond that, for people.
-	Detail   string            `json:"detail,omitempty"`
-	Evidence *DocumentEvidence `json:"evidence,omitempty"`
+	Detail   string    `json:"detail,omitempty"`
+	Evidence *Evidence `json:"evidence,omitempty"`
 	// Epoch and Seq are the number of the event: consecutive within an epoch,
 	// so that a receiver can put events in order.
 	Epoch uint64 `json:"epoch,string"`
 	Seq   uint64 `json:"seq"`
 }
 
-// DocumentSubject is what a Document is about.
-type DocumentSubject struct {
+// Subject is what a Document is about.
+type Subject struct {
 	// Kind is vrrp_instance, vrrp_sync_group, virtual_server or real_server.
 	Kind event.SubjectKind `json:"kind"`
 	Name string            `json:"name"`
@@ -59,11 +59,11 @@ type DocumentSubject struct {
 	VRID   uint8 `json:"vrid,omitempty"`
 }
 
-// DocumentEvidence is what was known when a transition was decided. All
+// Evidence is what was known when a transition was decided. All
 // durations are in seconds.
-type DocumentEvidence struct {
+type Evidence struct {
 	// Heard are the last adverts of the master, newest first, at most 8.
-	Heard []DocumentAdvert `json:"heard,omitempty"`
+	Heard []Advert `json:"heard,omitempty"`
 	// Peer is the router that won, was lost, or is in conflict.
 	Peer         netip.Addr `json:"peer,omitzero"`
 	PeerPriority uint8      `json:"peer_priority,omitempty"`
@@ -79,19 +79,19 @@ type DocumentEvidence struct {
 	// Held is how long the takeover was held because of that.
 	Held float64 `json:"held,omitempty"`
 	// Base plus the Terms is the effective priority.
-	Base      uint8          `json:"base_priority,omitempty"`
-	Effective uint8          `json:"effective_priority,omitempty"`
-	Terms     []DocumentTerm `json:"terms,omitempty"`
+	Base      uint8  `json:"base_priority,omitempty"`
+	Effective uint8  `json:"effective_priority,omitempty"`
+	Terms     []Term `json:"terms,omitempty"`
 	// MoreTerms counts the terms that found no room.
 	MoreTerms uint8 `json:"more_terms,omitempty"`
 	// Object is the tracked object, interface, member or address that changed.
-	Object *DocumentObject `json:"object,omitempty"`
-	Check  *DocumentCheck  `json:"check,omitempty"`
+	Object *Object `json:"object,omitempty"`
+	Check  *Check  `json:"check,omitempty"`
 }
 
-// DocumentCheck is what was known of a real or virtual server and the check that
+// Check is what was known of a real or virtual server and the check that
 // decided.
-type DocumentCheck struct {
+type Check struct {
 	// Checker is the keyword of the check and Index says which of the server's it
 	// is, from 1.
 	Checker string `json:"checker,omitempty"`
@@ -116,8 +116,8 @@ type DocumentCheck struct {
 	Servers uint32 `json:"servers"`
 }
 
-// DocumentAdvert is one advert that was heard.
-type DocumentAdvert struct {
+// Advert is one advert that was heard.
+type Advert struct {
 	// Ago is how long before the transition it came, in seconds.
 	Ago      float64    `json:"ago"`
 	Source   netip.Addr `json:"source,omitzero"`
@@ -125,37 +125,37 @@ type DocumentAdvert struct {
 	Interval float64    `json:"interval,omitempty"`
 }
 
-// DocumentTerm is one summand of the effective priority.
-type DocumentTerm struct {
+// Term is one summand of the effective priority.
+type Term struct {
 	Kind  event.SubjectKind `json:"kind"`
 	Name  string            `json:"name"`
 	Delta int16             `json:"delta"`
 	Up    bool              `json:"up"`
 }
 
-// DocumentObject is an object and the state it changed to.
-type DocumentObject struct {
+// Object is an object and the state it changed to.
+type Object struct {
 	Kind  event.SubjectKind `json:"kind"`
 	Name  string            `json:"name,omitempty"`
 	State event.State       `json:"state,omitempty"`
 }
 
-// NewDocument renders an event.
-func NewDocument(e *event.Event, node, sentence string) *Document {
+// New renders an event.
+func New(e *event.Event, node, sentence string) *Document {
 	return &Document{
-		Version: DocumentVersion, ID: e.ID(), EventID: e.Ref().ID(), Kind: e.Kind, Time: stamp(e), Node: node,
-		Subject: DocumentSubject{e.Subject.Kind, e.Subject.Name, e.Subject.Sub, e.Subject.Family, e.Subject.VRID},
+		Version: Version, ID: e.ID(), EventID: e.Ref().ID(), Kind: e.Kind, Time: Stamp(e), Node: node,
+		Subject: Subject{e.Subject.Kind, e.Subject.Name, e.Subject.Sub, e.Subject.Family, e.Subject.VRID},
 		From:    e.From, To: e.To, Reason: e.Reason, Priority: e.Priority, Sentence: sentence, Detail: e.Detail,
 		Evidence: newEvidence(e), Epoch: e.Epoch, Seq: e.Seq,
 	}
 }
 
-func newEvidence(e *event.Event) *DocumentEvidence {
+func newEvidence(e *event.Event) *Evidence {
 	v := &e.Evidence
 	if *v == (event.Evidence{}) {
 		return nil
 	}
-	out := &DocumentEvidence{
+	out := &Evidence{
 		Peer: v.Peer, PeerPriority: v.PeerPriority, Base: v.Base, Effective: v.Effective, MoreTerms: v.More,
 		Interval: v.Interval.Seconds(), Skew: v.Skew.Seconds(), MasterDown: v.MasterDown.Seconds(),
 		Lateness: v.Lateness.Seconds(), Margin: v.Margin.Seconds(), Stall: v.Stall.Seconds(), Held: v.Held.Seconds(),
@@ -165,24 +165,29 @@ func newEvidence(e *event.Event) *DocumentEvidence {
 		if h.At != 0 {
 			ago = e.At.Sub(h.At)
 		}
-		out.Heard = append(out.Heard, DocumentAdvert{ago.Seconds(), h.Source, h.Priority, h.Interval.Seconds()})
+		out.Heard = append(out.Heard, Advert{ago.Seconds(), h.Source, h.Priority, h.Interval.Seconds()})
 	}
 	for _, t := range v.Terms[:min(v.NTerm, event.TermMax)] {
-		out.Terms = append(out.Terms, DocumentTerm{t.Kind, t.Name, t.Delta, t.Up})
+		out.Terms = append(out.Terms, Term{t.Kind, t.Name, t.Delta, t.Up})
 	}
 	if c := &v.Check; *c != (event.CheckEvidence{}) {
 		out.Check = newCheck(c)
 	}
 	if v.Object != event.SubjectNone {
-		out.Object = &DocumentObject{v.Object, v.ObjectName, v.ObjectState}
+		out.Object = &Object{v.Object, v.ObjectName, v.ObjectState}
 	}
 	return out
 }
 
-func newCheck(c *event.CheckEvidence) *DocumentCheck {
-	return &DocumentCheck{
+func newCheck(c *event.CheckEvidence) *Check {
+	return &Check{
 		Checker: c.Checker.String(), Index: c.Index, Phase: c.Phase.String(), Target: c.Target,
 		Attempt: c.Attempt, Retries: c.Retries, Failures: c.Failures, Took: c.Total.Seconds(), Status: c.Status,
 		Alive: c.Alive, Quorum: c.Quorum, Hysteresis: c.Hysteresis, Up: c.ServersUp, Servers: c.Servers,
 	}
+}
+
+// Stamp is when an event happened, in UTC to the microsecond.
+func Stamp(e *event.Event) string {
+	return time.Unix(0, e.Wall).UTC().Format("2006-01-02T15:04:05.000000Z")
 }
