@@ -383,7 +383,7 @@ type reader func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node
 
 // Keywords is every keyword there is, block by block.
 var Keywords = slices.Concat(
-	topKeywords,
+	in("", topKeywords),
 	in("global_defs", globalKeywords, processKeywords, mailKeywords, lvsKeywords),
 	in("track_group", trackGroupKeywords),
 	in("garp_group", garpGroupKeywords),
@@ -405,6 +405,7 @@ func in(block string, tables ...[]Keyword) []Keyword {
 	for i := range rows {
 		rows[i].Block = block
 		rows[i].path = rows[i].Path()
+		rows[i].lax = forgiving[block+"/"+rows[i].Name]
 	}
 	return rows
 }

@@ -93,8 +93,10 @@ type Global struct {
 	SNMP                                       SNMP
 	DBus                                       bool
 	DBusName                                   string
-	Firewall                                   Firewall
-	Buffers                                    Buffers
+	// DBusNoInterface stands for the interface of an instance that has none; empty means the word none.
+	DBusNoInterface string
+	Firewall        Firewall
+	Buffers         Buffers
 
 	// MaxAutoPriority bounds the real-time priority that may be taken when timers are late: 0 off, -1 the most there is.
 	MaxAutoPriority int

@@ -22,6 +22,9 @@ func (b *builder) finish() {
 	b.finishMail()
 	b.finishStatics()
 	b.c.VRRP.StartupDelay = b.g.startupDelay
+	if boot := b.c.Global.DelayAfterBoot; boot > 0 && b.e.Uptime != nil {
+		b.c.VRRP.StartupDelay = max(b.g.startupDelay, boot-b.e.Uptime())
+	}
 	b.finishFilter()
 	b.settleServices()
 	groups := b.finishGroups()

@@ -74,11 +74,7 @@ func (b *builder) parseCommand(k *Keyword, n *syntax.Node) (notify.Script, strin
 		return notify.Script{}, "", false
 	}
 	if len(words) == 0 {
-		tell := b.fatal
-		if n.Keyword == "script" {
-			tell = b.err // compat: the script alone is passed over
-		}
-		tell(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value", n.Keyword+" "+k.Form)
+		_, _ = b.value(k, n)
 		return notify.Script{}, "", false
 	}
 	argv, err := syntax.SplitCommand(words[0].Text)

@@ -31,7 +31,9 @@ func globalBool(field func(*globals) *opt[bool]) reader {
 
 // globalKeywords are the rows of global_defs that are about VRRP and the daemon.
 var globalKeywords = []Keyword{
-	row("router_id", "STRING", "the host name", 'A', "The name of this router in mails and SNMP.", readRouterID),
+	row("router_id", "STRING", "the host name", 'A', "The name of this router in mails and SNMP.", text(func(b *builder, s string) {
+		b.c.Global.RouterID, b.c.Notify.SMTP.RouterID = s, s
+	})),
 	old("lvs_id", "router_id", "STRING", text(func(b *builder, s string) {
 		b.c.Global.RouterID, b.c.Notify.SMTP.RouterID = s, s
 	})),
@@ -257,7 +259,7 @@ var processKeywords = append(append(append(
 	row("snmp_rs_stats_update_interval", "SECONDS", "that of virtual servers", 'C', "How old the statistics of a real server may be.", duration(time.Millisecond, 30*second, func(b *builder, v opt[time.Duration]) { b.c.Global.SNMP.RSStatsAge = v.v })),
 	row("enable_dbus", "", "off", 'C', "Offers instances on the D-Bus.", mark(func(b *builder) *bool { return &b.c.Global.DBus })).inert(noDBus),
 	row("dbus_service_name", "NAME", "org.keepalived.Vrrp1", 'C', "The name on the D-Bus.", text(func(b *builder, s string) { b.c.Global.DBusName = s })).inert(noDBus),
-	row("dbus_no_interface_name", "NAME", "none", 'C', "What stands on the D-Bus for the interface of an instance that has none.", text(func(*builder, string) {})).inert(noDBus),
+	row("dbus_no_interface_name", "NAME", "none", 'C', "What stands on the D-Bus for the interface of an instance that has none.", text(func(b *builder, s string) { b.c.Global.DBusNoInterface = s })).inert(noDBus),
 )
 
 // processRows are the rows about the scheduling of one worker.
@@ -363,15 +365,6 @@ func readRecipients(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 		out = append(out, &syntax.Node{Keyword: w.Text, Pos: w.Pos})
 	}
 	return blockOf(k, n, out)
-}
-
-// readRouterID reads router_id. compat: without a value it is passed over, and not the end of everything.
-func readRouterID(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
-	if len(n.Args) == 0 {
-		b.err(n.Pos, RuleMissingValue, "'router_id' lacks its value; it is ignored", "router_id STRING")
-		return nil
-	}
-	return text(func(b *builder, s string) { b.c.Global.RouterID, b.c.Notify.SMTP.RouterID = s, s })(b, k, n)
 }
 
 // readMailServer reads smtp_server.

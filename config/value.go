@@ -344,6 +344,8 @@ type Environment struct {
 	Script func(program string, a Account) ScriptState
 	// Resolve finds the address of a host; zero without an error means that nobody was asked.
 	Resolve func(host string) (netip.Addr, error)
+	// Uptime tells how long ago the machine was booted.
+	Uptime func() time.Duration
 	// Secret reads a file that holds a key.
 	Secret func(path string) (Secret, error)
 }

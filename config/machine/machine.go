@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -21,6 +22,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vigild/vigild/config"
 )
 
@@ -32,7 +35,7 @@ func Environment(test bool) config.Environment {
 	}
 	return config.Environment{
 		Hostname: name, Test: test, Interface: findInterface, MAC: macOf, Account: account, Script: script,
-		Resolve: resolve(test), Secret: secret,
+		Resolve: resolve(test), Secret: secret, Uptime: uptime,
 	}
 }
 
@@ -67,7 +70,16 @@ func resolve(test bool) func(string) (netip.Addr, error) {
 // Worker is the environment in which a worker reads what the parent has checked: nothing but the name of the machine,
 // and the MAC addresses by which all find the same names for interfaces to be made.
 func Worker() config.Environment {
-	return config.Environment{Hostname: Environment(false).Hostname, MAC: macOf}
+	return config.Environment{Hostname: Environment(false).Hostname, MAC: macOf, Uptime: uptime}
+}
+
+// uptime is the time since the boot, in which the machine may have slept.
+func uptime() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
+		return math.MaxInt64 // long ago
+	}
+	return time.Duration(t.Nano())
 }
 
 func macOf(name string) (mac [6]byte, exists bool) {

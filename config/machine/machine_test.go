@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vigild/vigild/config"
 )
@@ -29,6 +30,9 @@ func TestMachine(t *testing.T) {
 		if _, err := e.Account(c[0], c[1]); err == nil {
 			t.Errorf("%v exists", c)
 		}
+	}
+	if up := e.Uptime(); up <= 0 || up > 20*365*24*time.Hour {
+		t.Errorf("booted %v ago", up)
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "program")
