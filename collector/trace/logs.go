@@ -70,7 +70,7 @@ func eventName(k event.Kind) string {
 	case event.IPVSApplied:
 		return "vigil.ipvs.applied"
 	case event.KindNone, event.AddressAdded, event.AddressRemoved, event.AnnounceSent, event.ExecDone, event.NotifySent,
-		event.CheckOutcome:
+		event.CheckOutcome, event.NotifyTest:
 	}
 	return ""
 }

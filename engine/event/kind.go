@@ -83,6 +83,9 @@ const (
 	// (To = Up, Count of them) because too many failed at once, or no more (To =
 	// Down).
 	ServiceBrake
+	// NotifyTest is a wish to see whether a channel delivers: the Subject is the
+	// channel.
+	NotifyTest
 )
 
 var kindWords = []string{
@@ -91,7 +94,7 @@ var kindWords = []string{
 	"exec.done", "notify.sent", "notify.failed", "config.loaded", "config.rejected", "worker.started", "worker.lost",
 	"link.gap", "privilege.denied", "stalled", "clock.stepped",
 	"check.outcome", "server.state", "service.quorum", "ipvs.applied", "vrrp.suspicion", "route.lost",
-	"service.brake",
+	"service.brake", "notify.test",
 }
 
 func (k Kind) String() string { return wordOf(kindWords, k) }

@@ -62,6 +62,8 @@ func Sentence(e *event.Event) string {
 		return with("The wall clock was stepped by "+Duration(e.Took), e.Detail)
 	case event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.ServiceBrake, event.IPVSApplied:
 		return poolSentence(e)
+	case event.NotifyTest:
+		return "A test of the channel " + strings.TrimSuffix(e.Subject.Name+" "+e.Subject.Sub, " ") + " was asked for; nothing has happened"
 	case event.KindNone:
 		return plainSentence(e)
 	}

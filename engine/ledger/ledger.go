@@ -117,6 +117,8 @@ func (l *Ledger) Apply(e *event.Event) {
 		l.head.Stall = *e
 	case event.ClockStepped:
 		// The tally counts them; the event is for the log.
+	case event.NotifyTest:
+		// What comes of it is told by the channel.
 	case event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.ServiceBrake, event.IPVSApplied:
 		l.pool.apply(e)
 	case event.KindNone:
