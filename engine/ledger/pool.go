@@ -12,6 +12,8 @@ import (
 // service is a Service that is changed in place; what a Pool shows is a copy.
 type service struct {
 	Service
+	// shown is the copy that Pools show, nil if something changed since.
+	shown   *Service
 	servers []*server
 	at      event.Instant
 	// order is the life of the check role that counted raw; base is what earlier
@@ -25,6 +27,8 @@ type service struct {
 // server is a Server that is changed in place.
 type server struct {
 	Server
+	of        *service
+	shown     *Server // likewise
 	at        event.Instant
 	order     int
 	base, raw event.ServerTally
@@ -85,6 +89,7 @@ func (p *pool) service(s event.Subject) *service {
 	v := &service{Service: Service{Row: event.ServiceRow{Subject: s}, State: event.Unknown}}
 	p.byName[s] = v
 	p.services = append(p.services, v)
+	p.serviceChanged(v)
 	return v
 }
 
@@ -101,18 +106,28 @@ func (p *pool) server(s event.Subject) *server {
 	if of == nil {
 		return nil
 	}
-	v := &server{Server: Server{Row: event.ServerRow{Subject: s, Sorry: s.Sorry()}, State: event.Unknown}}
+	v := &server{Server: Server{Row: event.ServerRow{Subject: s, Sorry: s.Sorry()}, State: event.Unknown}, of: of}
 	p.servers[s] = v
 	of.servers = append(of.servers, v)
+	p.serverChanged(v)
 	return v
 }
+
+// serverChanged and serviceChanged say that the next picture is another one, by
+// no more than that.
+func (p *pool) serverChanged(v *server) {
+	v.shown = nil
+	p.serviceChanged(v.of)
+}
+
+func (p *pool) serviceChanged(s *service) { s.shown, p.picture = nil, nil }
 
 // apply folds an event of health checking; it says whether it did.
 func (p *pool) apply(e *event.Event) {
 	switch e.Kind { //nolint:exhaustive // those of health checking
 	case event.CheckOutcome:
 		if v := p.server(e.Subject); v != nil {
-			p.picture = nil
+			p.serverChanged(v)
 			v.Outcome = held(e)
 		}
 	case event.ServerState:
@@ -121,7 +136,7 @@ func (p *pool) apply(e *event.Event) {
 		p.quorum(e)
 	case event.ServiceBrake:
 		if s := p.service(e.Subject); s != nil {
-			p.picture = nil
+			p.serviceChanged(s)
 			s.Brake = held(e)
 		}
 	case event.IPVSApplied:
@@ -147,7 +162,7 @@ func (p *pool) serverState(e *event.Event) {
 	if v == nil || e.At < v.at || e.Snapshot && v.Last != nil && v.State == e.To {
 		return
 	}
-	p.picture = nil
+	p.serverChanged(v)
 	p.forget(v.Last)
 	v.at, v.State, v.SinceWall, v.Last, v.Story, v.Because = e.At, e.To, e.Wall, held(e), nil, nil
 	if v.Outcome != nil && v.Outcome.Ref() == e.Cause {
@@ -164,7 +179,7 @@ func (p *pool) quorum(e *event.Event) {
 	if s == nil || e.At < s.at || e.Snapshot && s.Last != nil && s.State == e.To {
 		return
 	}
-	p.picture = nil
+	p.serviceChanged(s)
 	p.forget(s.Last)
 	s.at, s.State, s.SinceWall, s.Last, s.Story, s.Because = e.At, e.To, e.Wall, held(e), nil, nil
 	if t := p.tales[e.Cause]; t.server != nil && t.server.Last.Ref() == e.Cause {
@@ -200,10 +215,10 @@ func (p *pool) tell(e *event.Event) {
 	}
 	switch {
 	case t.server != nil && t.server.Last.Ref() != e.Ref():
-		p.picture = nil
+		p.serverChanged(t.server)
 		t.server.Story = longer(t.server.Story, e)
 	case t.service != nil && t.service.Last.Ref() != e.Ref():
-		p.picture = nil
+		p.serviceChanged(t.service)
 		t.service.Story = longer(t.service.Story, e)
 	}
 }
@@ -217,28 +232,44 @@ func longer(story []event.Event, e *event.Event) []event.Event {
 	return append(story, *e)
 }
 
-// share returns the present picture, nil if there is nothing to show.
+// share returns the present picture, nil if there is nothing to show. Only what
+// changed is copied: with ten thousand servers an event costs no more than with
+// ten.
 func (p *pool) share() *Pool {
 	if p.picture != nil || len(p.services) == 0 && !p.described {
 		return p.picture
 	}
 	v := p.head
 	v.Services = make([]*Service, len(p.services))
-	services, servers := make([]Service, len(p.services)), make([]Server, len(p.servers))
-	n := 0
 	for i, s := range p.services {
-		services[i] = s.Service
-		v.Services[i] = &services[i]
-		of := make([]*Server, 0, len(s.servers))
-		for _, r := range s.servers {
-			servers[n] = r.Server
-			of = append(of, &servers[n])
-			n++
+		if s.shown == nil {
+			s.show()
 		}
-		services[i].Servers = of
+		v.Services[i] = s.shown
 	}
 	p.picture = &v
 	return p.picture
+}
+
+// show copies a service, and those of its servers that changed: all into one
+// piece of memory, for after counters it is all of them.
+func (s *service) show() {
+	changed := 0
+	for _, r := range s.servers {
+		if r.shown == nil {
+			changed++
+		}
+	}
+	out, room := s.Service, make([]Server, 0, changed)
+	out.Servers = make([]*Server, len(s.servers))
+	for i, r := range s.servers {
+		if r.shown == nil {
+			room = append(room, r.Server)
+			r.shown = &room[len(room)-1]
+		}
+		out.Servers[i] = r.shown
+	}
+	s.shown = &out
 }
 
 // ServerRows replaces the description of virtual and real servers: the rows of
@@ -277,7 +308,7 @@ func (l *Ledger) describeService(p, was *pool, row *event.ServiceRow) {
 	if s.State == event.Unknown {
 		s.State = row.State
 	}
-	s.Row, s.servers = *row, nil
+	s.Row, s.servers, s.shown = *row, nil, nil
 	p.byName[row.Subject] = s
 	p.serviceByID[row.ID] = s
 	p.services = append(p.services, s)
@@ -298,7 +329,7 @@ func (l *Ledger) describeServer(p, was *pool, row *event.ServerRow) {
 	if !sameChecks(v.Row.Checks, row.Checks) {
 		v.checks, v.Checks = nil, nil
 	}
-	v.Row = *row
+	v.Row, v.of, v.shown = *row, of, nil
 	p.servers[row.Subject] = v
 	of.servers = append(of.servers, v)
 	p.serverByID = placed(p.serverByID, row.ID, v)

@@ -17,7 +17,7 @@ func (l *Ledger) Counters(epoch uint64, c *event.Counters) {
 	}
 	order := l.epochs.of(epoch, event.RoleCheck).order
 	l.clock(c.At, 0)
-	p.picture = nil
+	p.allChanged()
 	p.head.Counted, p.head.CountedWall = c.At, l.wall(c.At)
 	for i := range c.Services {
 		if s := p.serviceByID[c.Services[i].ID]; s != nil {
@@ -34,6 +34,17 @@ func (l *Ledger) Counters(epoch uint64, c *event.Counters) {
 	p.countPhases(order, c.Phases)
 	if c.HasPool {
 		p.count(order, c)
+	}
+}
+
+// allChanged says that everything in the next picture is another.
+func (p *pool) allChanged() {
+	p.picture = nil
+	for _, s := range p.services {
+		s.shown = nil
+		for _, v := range s.servers {
+			v.shown = nil
+		}
 	}
 }
 

@@ -200,6 +200,54 @@ func TestPoolHugeIDs(t *testing.T) {
 	}
 }
 
+// TestPoolSharesWhatStays: an event makes a new picture of the server that it is
+// about and of its service, and of nothing else.
+func TestPoolSharesWhatStays(t *testing.T) {
+	l := ledger.New()
+	rows := poolRows(0, backends...)
+	other := event.VirtualServer{Group: "other"}
+	rows = append(rows, event.Row{Service: &event.ServiceRow{Subject: other.Subject(), ID: 1, VirtualServer: other}})
+	l.ServerRows(1, rows)
+	c := &teller{l: l, epoch: 9}
+	before := l.View().Pool
+	if len(before.Services) != 2 || len(before.Services[0].Servers) != len(backends) {
+		t.Fatalf("%d services, %d servers", len(before.Services), len(before.Services[0].Servers))
+	}
+	c.tell(time.Second, event.Event{Kind: event.ServerState, Subject: backends[1], From: event.Up, To: event.Down, Reason: event.FailConnectRefused})
+	after := l.View().Pool
+	if after == before || after.Services[0] == before.Services[0] || after.Services[0].Servers[1] == before.Services[0].Servers[1] {
+		t.Error("what changed is not shown")
+	}
+	if after.Services[0].Servers[0] != before.Services[0].Servers[0] || after.Services[1] != before.Services[1] {
+		t.Error("what did not change was copied")
+	}
+	l.Counters(1, reading(1, 2*time.Second, 1, 1))
+	if last := l.View().Pool; last.Services[0].Servers[1] == after.Services[0].Servers[1] || last.Services[0].Servers[1].Tally.Changes != 1 {
+		t.Error("counters are not shown")
+	}
+}
+
+func BenchmarkPoolEvent(b *testing.B) {
+	l := ledger.New()
+	rows := []event.Row{{Service: &event.ServiceRow{Subject: webKey, VirtualServer: web}}}
+	for i := range uint32(10000) {
+		s := event.ServerSubject(webKey.Name, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80), false)
+		rows = append(rows, event.Row{Server: &event.ServerRow{Subject: s, ID: i, Checks: []event.CheckRow{{ID: i, Checker: event.CheckerTCP}}}})
+	}
+	l.ServerRows(1, rows)
+	e := event.Event{Kind: event.ServerState, Origin: event.RoleCheck, Epoch: 1, To: event.Down, Reason: event.FailConnectRefused}
+	b.ReportAllocs()
+	for b.Loop() {
+		e.Seq++
+		e.At++
+		e.Subject = rows[1+e.Seq%10000].Server.Subject
+		l.Apply(&e)
+		if l.View().Pool == nil {
+			b.Fatal("no picture")
+		}
+	}
+}
+
 func BenchmarkPoolCounters(b *testing.B) {
 	l := ledger.New()
 	rows := []event.Row{{Service: &event.ServiceRow{Subject: webKey, VirtualServer: web}}}

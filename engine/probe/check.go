@@ -5,9 +5,9 @@ package probe
 
 import (
 	"crypto/sha256"
-	"fmt"
+	"encoding/hex"
 	"net/netip"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -51,17 +51,22 @@ func (c *Check) Fast() bool { return c.Kind == event.CheckerTCP }
 
 // Key gives a short text that is equal for two checks if they do the same, and only then. It holds no secret.
 func (c *Check) Key() string {
-	var b strings.Builder
 	t := &c.Target
-	fmt.Fprintf(&b, "%d %s %s", c.Kind, t.To, c.Timeout)
+	room := make([]byte, 0, 64)
+	room = strconv.AppendUint(room, uint64(c.Kind), 10)
+	room = t.To.AppendTo(append(room, ' '))
+	room = strconv.AppendInt(append(room, ' '), int64(c.Timeout), 10)
 	if t.From.Addr().IsValid() || t.From.Port() != 0 || t.Interface != "" || t.Mark != 0 || t.HalfOpen {
-		fmt.Fprintf(&b, " from %s %q %d %t", t.From, t.Interface, t.Mark, t.HalfOpen)
+		room = t.From.AppendTo(append(room, " from "...))
+		room = strconv.AppendQuote(append(room, ' '), t.Interface)
+		room = strconv.AppendUint(append(room, ' '), uint64(t.Mark), 10)
+		room = strconv.AppendBool(append(room, ' '), t.HalfOpen)
 	}
 	if k, ok := c.Prober.(interface{ key() string }); ok {
 		sum := sha256.Sum256([]byte(k.key()))
-		fmt.Fprintf(&b, " %x", sum[:16])
+		room = hex.AppendEncode(append(room, ' '), sum[:16])
 	}
-	return b.String()
+	return string(room)
 }
 
 // Connected makes the outcome of a fast check.
