@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/cmd/vigild/cmdline"
+	"github.com/vigild/vigild/cmd/vigild/files"
 
 	"github.com/vigild/vigild/config"
 	"github.com/vigild/vigild/config/machine"
@@ -116,7 +117,7 @@ func controlSocket(o *cmdline.Options, g *config.Global, set string) string {
 	if o.ControlSocket != "" {
 		return o.ControlSocket
 	}
-	if suffix := daemonSuffix(o, g); set == defaultSocket && suffix != "" {
+	if suffix := files.Suffix(o, g); set == defaultSocket && suffix != "" {
 		return strings.TrimSuffix(set, ".sock") + suffix + ".sock"
 	}
 	return set

@@ -35,8 +35,8 @@ const filesMost = 1 << 18
 // filesOther is how many of them are not for checks.
 const filesOther = 256
 
-// files is how many descriptors a process may have here; the runtime of the worker takes all that the limit allows.
-func files() uint64 {
+// descriptors is how many descriptors a process may have here; the runtime of the worker takes all that the limit allows.
+func descriptors() uint64 {
 	var have unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &have) != nil {
 		return 1024 // the least that any machine has
@@ -93,7 +93,7 @@ func serveCheck(ctx context.Context, link *ipc.Link, o *cmdline.Options, denied 
 	return check.Serve(ctx, link, check.Options{
 		Open: func(lo check.LoopOptions) (check.Worker, error) {
 			lo.Plane, lo.KeepTable = check.NewKernel(check.OpenIPVS), o.KeepIPVS
-			room := int(files()) - filesOther
+			room := int(descriptors()) - filesOther
 			lo.Connections, lo.Probes = max(room*3/4, 64), max(min(room/4, probesMost), 64)
 			if o.Dataplane == dryRun {
 				lo.Plane = check.NewDry()

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/cmd/vigild/cmdline"
+	"github.com/vigild/vigild/cmd/vigild/files"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 
@@ -42,7 +43,8 @@ type director struct {
 	agentx    atomic.Pointer[string]
 	exits     *exits
 	listeners *listeners
-	pids      *pidFiles
+	pids      *files.PIDFiles
+	dumps     *files.Dumps
 	running   func()
 }
 
@@ -89,7 +91,7 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 		fmt.Fprintln(complaints, err)
 		return parent.ExitFatal
 	}
-	paths := pidPaths(d.o, &c.Global)
+	paths := files.PIDPaths(d.o, &c.Global)
 	for _, p := range paths {
 		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
 			return fail(err)
@@ -100,22 +102,22 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 	} else {
 		syscall.Umask(int(c.Global.Umask))
 	}
-	pid, err := lockPID(paths[event.RoleParent])
-	if errors.Is(err, errRunning) {
-		fmt.Fprintln(complaints, errRunning)
+	pid, err := files.LockPID(paths[event.RoleParent])
+	if errors.Is(err, files.ErrRunning) {
+		fmt.Fprintln(complaints, files.ErrRunning)
 		return parent.ExitFatal
 	}
 	if err == nil {
-		err = pid.write(os.Getpid())
+		err = pid.Write(os.Getpid())
 	}
 	if err != nil {
 		return fail(err)
 	}
-	defer pid.remove()
+	defer pid.Remove()
 	d.wire(l, found)
 	defer d.flush()
-	d.pids = &pidFiles{paths: paths, open: make(map[event.Role]*pidFile), fail: d.complain}
-	defer d.pids.remove()
+	d.pids = files.NewPIDFiles(paths, d.complain)
+	defer d.pids.Remove()
 	defer d.listeners.close()
 	if d.o.DumpConf {
 		d.log.Info("configuration", "text", string(config.Print(c)))
@@ -139,7 +141,7 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 // options wires the parent's loop.
 func (d *director) options() parent.Options {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, statsClear, jsonDump)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, files.StatsClear, files.JSON)
 	if d.o.IgnoreSigint {
 		signal.Ignore(syscall.SIGINT)
 	} else {
@@ -163,7 +165,7 @@ func (d *director) options() parent.Options {
 		Tell:     d.tell,
 		Dump:     d.dump,
 		Commands: d.commands(),
-		Started:  d.pids.started,
+		Started:  d.pids.Started,
 
 		NoRespawn: d.o.NoRespawn,
 	}
@@ -175,13 +177,6 @@ func (d *director) options() parent.Options {
 	}
 	return o
 }
-
-// Signals that keepalived takes beside those with names (compat): their
-// numbers are what its --signum says.
-const (
-	statsClear = syscall.Signal(63)
-	jsonDump   = syscall.Signal(36)
-)
 
 // reload reads the configuration anew for the loop.
 func (d *director) reload() (*parent.Generation, error) {
@@ -205,6 +200,7 @@ func (d *director) generation(l *loaded) (*parent.Generation, error) {
 	g.Apply = func() {
 		d.listeners.use(g.Listeners)
 		d.agentx.Store(&l.observe.SNMP.Master)
+		d.dumps.Config = l.conf
 		if err := d.exits.configure(l.conf); err != nil {
 			d.complain(err)
 		}
@@ -228,6 +224,7 @@ func (d *director) wire(l *loaded, found []syntax.Problem) {
 		d.complain(err) // the exits that could be opened work
 	}
 	d.listeners = &listeners{}
+	d.dumps = &files.Dumps{Config: l.conf, Suffix: files.Suffix(d.o, &l.conf.Global)}
 }
 
 // flush brings the last lines of the log out.

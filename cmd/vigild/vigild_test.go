@@ -6,12 +6,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,7 +20,6 @@ import (
 	"github.com/vigild/vigild/config/vigil"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ipc"
-	"github.com/vigild/vigild/engine/ledger"
 	"github.com/vigild/vigild/engine/run/role"
 	"github.com/vigild/vigild/engine/sys/proc"
 )
@@ -258,65 +255,6 @@ func TestCollectAtOnce(t *testing.T) {
 	}
 }
 
-func TestPIDFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "vigild.pid")
-	p, err := lockPID(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, pid := range []int{123456, 7} {
-		if err := p.write(pid); err != nil {
-			t.Fatal(err)
-		}
-		if text, err := os.ReadFile(path); err != nil || string(text) != strconv.Itoa(pid)+"\n" {
-			t.Errorf("the file says %q, %v", text, err)
-		}
-	}
-	if _, err := lockPID(path); !errors.Is(err, errRunning) {
-		t.Errorf("a second lock: %v", err)
-	}
-	p.remove()
-	if _, err := os.Stat(path); err == nil {
-		t.Error("the file is left")
-	}
-	q, err := lockPID(path)
-	if err != nil {
-		t.Errorf("after the end: %v", err)
-	} else {
-		q.remove()
-	}
-	// Nobody is led to write elsewhere.
-	if err := os.Symlink(filepath.Join(t.TempDir(), "x"), path); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lockPID(path); err == nil {
-		t.Error("a symbolic link was followed")
-	}
-}
-
-func TestPIDPaths(t *testing.T) {
-	for _, c := range []struct {
-		line string
-		g    config.Global
-		want string
-	}{
-		{"", config.Global{}, "/run/keepalived.pid /run/vrrp.pid"},
-		{"", config.Global{UsePidDir: true}, "/run/keepalived/keepalived.pid /run/keepalived/vrrp.pid"},
-		{"", config.Global{Instance: "x"}, "/run/keepalived/keepalived_x.pid /run/keepalived/vrrp_x.pid"},
-		{"-s ns", config.Global{Instance: "x", NetNamespace: "other"}, "/run/keepalived/keepalived_ns_x.pid /run/keepalived/vrrp_ns_x.pid"},
-		{"-p /a -r /b", config.Global{Instance: "x"}, "/a /b"},
-	} {
-		o, _, err := cmdline.Parse(strings.Fields(c.line))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := pidPaths(o, &c.g)
-		if s := got[event.RoleParent] + " " + got[event.RoleVRRP]; s != c.want {
-			t.Errorf("%q, %+v: %s, want %s", c.line, c.g, s, c.want)
-		}
-	}
-}
-
 func TestListeners(t *testing.T) {
 	dir, err := os.MkdirTemp("", "v") //nolint:usetesting // a socket's path is short
 	if err != nil {
@@ -393,35 +331,6 @@ func TestListeners(t *testing.T) {
 	}
 	l.use(back)
 	l.close()
-}
-
-func TestDumps(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	l := ledger.New()
-	c := loadedFrom(t, good).conf
-	l.Rows(c.Rows(config.RowsOf{Version: version, Generation: 1}))
-	l.Tally(1, &event.Tally{Subject: event.Subject{Kind: event.SubjectInstance, Name: "VI_1"}, Sent: 42, At: 1})
-	for sig, want := range map[os.Signal][]string{
-		syscall.SIGUSR1: {"keepalived.data", "VRRP Instance = VI_1", "Virtual Router ID = 51", "192.0.2.1/24"},
-		syscall.SIGUSR2: {"keepalived.stats", "VRRP Instance: VI_1", "Sent: 42"},
-		jsonDump:        {"keepalived.json", `"sent": 42`},
-	} {
-		if err := writeDump(sig, l.View()); err != nil {
-			t.Fatal(err)
-		}
-		text, err := os.ReadFile(filepath.Join(dumpDir(), want[0]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, w := range want[1:] {
-			if !strings.Contains(string(text), w) {
-				t.Errorf("%s lacks %q:\n%s", want[0], w, text)
-			}
-		}
-	}
-	if left, err := filepath.Glob(filepath.Join(dumpDir(), ".*")); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
 }
 
 func TestResult(t *testing.T) {

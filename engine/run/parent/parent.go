@@ -51,7 +51,8 @@ type Options struct {
 	// Watchdog is the interval of WATCHDOG=1, 0 for none.
 	Tell     func(state string)
 	Watchdog time.Duration
-	// Dump writes a dump file for SIGUSR1 and SIGUSR2.
+	// Dump writes the dump files for a signal that asks for neither a stop nor a
+	// reload.
 	Dump func(sig os.Signal, v *ledger.View)
 	// Commands are the requests that the observe role may make. They run in
 	// goroutines of their own.
@@ -203,7 +204,7 @@ func (p *Loop) signal(s os.Signal) {
 		p.stopping = true
 	case syscall.SIGHUP:
 		p.reload()
-	case syscall.SIGUSR1, syscall.SIGUSR2:
+	default:
 		p.dump(s)
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The vigild authors
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package files
 
 import (
 	"errors"
@@ -22,34 +22,34 @@ import (
 // runDir is where pid files are unless the command line says otherwise (compat).
 const runDir = "/run"
 
-// errRunning is a second copy.
-var errRunning = errors.New("daemon is already running")
+// ErrRunning is a second copy.
+var ErrRunning = errors.New("daemon is already running")
 
-// pidFile is a file with a pid in it, locked as long as its owner lives.
-type pidFile struct {
+// PIDFile is a file with a pid in it, locked as long as its owner lives.
+type PIDFile struct {
 	path string
 	file *os.File
 }
 
-// lockPID makes a pid file and locks it. errRunning says that somebody has.
-func lockPID(path string) (*pidFile, error) {
+// LockPID makes a pid file and locks it. ErrRunning says that somebody has.
+func LockPID(path string) (*PIDFile, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("pid file: %w", err)
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = errRunning
+		err = ErrRunning
 	}
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("pid file %s: %w", path, err)
 	}
-	return &pidFile{path, f}, nil
+	return &PIDFile{path, f}, nil
 }
 
-// write puts a pid in.
-func (p *pidFile) write(pid int) error {
+// Write puts a pid in.
+func (p *PIDFile) Write(pid int) error {
 	text := strconv.Itoa(pid) + "\n"
 	if err := p.file.Truncate(int64(len(text))); err != nil {
 		return fmt.Errorf("pid file: %w", err)
@@ -60,17 +60,17 @@ func (p *pidFile) write(pid int) error {
 	return nil
 }
 
-// remove takes the file away and unlocks it.
-func (p *pidFile) remove() {
+// Remove takes the file away and unlocks it.
+func (p *PIDFile) Remove() {
 	// Nothing can be done about a file that somebody else took away.
 	_ = os.Remove(p.path)
 	p.file.Close()
 }
 
-// pidPaths are the places of the pid files (compat: beside each other in /run,
+// PIDPaths are the places of the pid files (compat: beside each other in /run,
 // or in a folder with names of their own when there may be several daemons).
-func pidPaths(o *cmdline.Options, g *config.Global) map[event.Role]string {
-	dir, suffix := runDir, daemonSuffix(o, g)
+func PIDPaths(o *cmdline.Options, g *config.Global) map[event.Role]string {
+	dir, suffix := runDir, Suffix(o, g)
 	if suffix != "" || g.UsePidDir {
 		dir = filepath.Join(runDir, "keepalived")
 	}
@@ -97,9 +97,9 @@ func pidPaths(o *cmdline.Options, g *config.Global) map[event.Role]string {
 	return out
 }
 
-// daemonSuffix tells the files of several daemons on one machine apart; it is
+// Suffix tells the files of several daemons on one machine apart; it is
 // empty for the only one.
-func daemonSuffix(o *cmdline.Options, g *config.Global) (suffix string) {
+func Suffix(o *cmdline.Options, g *config.Global) (suffix string) {
 	namespace := o.Namespace
 	if namespace == "" {
 		namespace = g.NetNamespace
@@ -112,15 +112,21 @@ func daemonSuffix(o *cmdline.Options, g *config.Global) (suffix string) {
 	return suffix
 }
 
-// pidFiles are those of the workers, which the parent writes.
-type pidFiles struct {
+// PIDFiles are those of the workers, which the parent writes.
+type PIDFiles struct {
 	paths map[event.Role]string
-	open  map[event.Role]*pidFile
+	open  map[event.Role]*PIDFile
 	fail  func(error)
 }
 
-// started notes a worker's pid.
-func (p *pidFiles) started(r event.Role, pid int) {
+// NewPIDFiles returns the pid files at some paths; what goes wrong with them is
+// told to fail.
+func NewPIDFiles(paths map[event.Role]string, fail func(error)) *PIDFiles {
+	return &PIDFiles{paths: paths, open: make(map[event.Role]*PIDFile), fail: fail}
+}
+
+// Started notes a worker's pid.
+func (p *PIDFiles) Started(r event.Role, pid int) {
 	path := p.paths[r]
 	if path == "" || pid == 0 {
 		return
@@ -128,20 +134,21 @@ func (p *pidFiles) started(r event.Role, pid int) {
 	f := p.open[r]
 	var err error
 	if f == nil {
-		if f, err = lockPID(path); err == nil {
+		if f, err = LockPID(path); err == nil {
 			p.open[r] = f
 		}
 	}
 	if err == nil {
-		err = f.write(pid)
+		err = f.Write(pid)
 	}
 	if err != nil {
 		p.fail(err)
 	}
 }
 
-func (p *pidFiles) remove() {
+// Remove takes all of them away.
+func (p *PIDFiles) Remove() {
 	for _, f := range p.open {
-		f.remove()
+		f.Remove()
 	}
 }
