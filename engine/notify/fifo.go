@@ -146,17 +146,20 @@ func (n *notice) line() string {
 	return n.scope + ` "` + n.subject.Name + `" ` + n.word + " " + strconv.Itoa(int(n.priority)) + "\n"
 }
 
-func (o *fifo) push(n notice, opt *Options) {
+func (o *fifo) push(n notice, opt *Options) { o.q.push(o.job(n, opt)) }
+
+// job is the writing of a line.
+func (o *fifo) job(n notice, opt *Options) *job {
 	channel := event.Subject{Kind: event.SubjectChannel, Name: "fifo", Sub: o.set.Keyword}
 	line := n.line()
 	queued := time.Now()
-	o.q.push(&job{
+	return &job{
 		key: n.subject, final: n.matter == aboutState,
 		do: func(ctx context.Context, _ int) outcome { return o.write(ctx, line) },
 		done: func(try int, _ time.Duration, out outcome, over bool) {
 			opt.report(&n.ev, channel, try, time.Since(queued), out, over)
 		},
-	})
+	}
 }
 
 // write writes one line, and waits while the FIFO is full.

@@ -251,24 +251,30 @@ func (m *Mailer) push(n notice) {
 
 // send queues a letter, on the disk too if there is a spool.
 func (m *Mailer) send(l *letter, e *event.Event, lane string, key event.Subject, queued time.Time) {
-	about := *e
-	// kept has it kept on the disk, for those who have not got it yet.
-	kept := func() func() spool.Message {
-		to := slices.Clone(l.rcpts)
-		return func() spool.Message {
-			return spool.Message{Version: 1, Event: about, Lane: lane, Queued: queued.UnixNano(), To: to, Text: l.text()}
-		}
-	}
 	if l.spool != nil && l.name == "" {
-		l.name = l.spool.Put(queued, kept())
+		l.name = l.spool.Put(queued, l.kept(e, lane, queued))
 	}
-	m.q.push(&job{
+	m.q.push(m.job(l, e, lane, key, queued))
+}
+
+// kept is a letter as the spool keeps it, for those who have not got it yet.
+func (l *letter) kept(e *event.Event, lane string, queued time.Time) func() spool.Message {
+	about, to := *e, slices.Clone(l.rcpts)
+	return func() spool.Message {
+		return spool.Message{Version: 1, Event: about, Lane: lane, Queued: queued.UnixNano(), To: to, Text: l.text()}
+	}
+}
+
+// job is the delivery of a letter.
+func (m *Mailer) job(l *letter, e *event.Event, lane string, key event.Subject, queued time.Time) *job {
+	about := *e
+	return &job{
 		lane: lane, key: key, final: true, queued: queued,
 		do: func(ctx context.Context, _ int) outcome {
 			before := len(l.rcpts)
 			o := l.send(ctx)
 			if l.spool != nil && len(l.rcpts) > 0 && len(l.rcpts) < before {
-				l.spool.Replace(l.name, kept())
+				l.spool.Replace(l.name, l.kept(&about, lane, queued))
 			}
 			return o
 		},
@@ -278,7 +284,7 @@ func (m *Mailer) send(l *letter, e *event.Event, lane string, key event.Subject,
 			}
 			m.opt.report(&about, channelSMTP, try, took, o, over)
 		},
-	})
+	}
 }
 
 // unspool takes a letter out of the spool when nothing more is done for it, unless
@@ -288,9 +294,6 @@ func (l *letter) unspool(o outcome) outcome {
 		l.spool.Remove(l.name)
 		return o
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), tellGrace)
-	defer cancel()
-	l.spool.Settle(ctx)
 	if l.spool.Holds(l.name) {
 		o.detail = join(o.detail, "it waits in the spool for the next start")
 	}
@@ -306,9 +309,15 @@ func (m *Mailer) Close(ctx context.Context) {
 	sp := m.spool
 	m.mu.Unlock()
 	if sp != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), spoolGrace)
+		defer cancel()
 		sp.Settle(ctx)
 	}
 }
+
+// spoolGrace is how long Close waits for the disk, even if there is no time left
+// for the mail server.
+const spoolGrace = 500 * time.Millisecond
 
 // Stats returns the counters of the channel.
 func (m *Mailer) Stats() Stats {

@@ -5,6 +5,8 @@ package notify
 
 import (
 	"net/netip"
+	"path"
+	"slices"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -194,4 +196,41 @@ type WebhookSettings struct {
 	// CAFile is a PEM file of the authorities to trust; CertFile and KeyFile
 	// are the certificate that this router shows.
 	CAFile, CertFile, KeyFile string
+	// Template is the name of a ready template or the text of one
+	// (document.Parse), Type the media type of what it writes; both empty mean the
+	// JSON document.
+	Template, Type string
+	// Proxy is the URL of an HTTP or SOCKS5 proxy; empty means what the environment
+	// says, direct means none.
+	Proxy string
+	// Only says what the receiver is told of.
+	Only WebhookFilter
 }
+
+// WebhookFilter chooses events; what is empty lets everything pass.
+type WebhookFilter struct {
+	// Kinds are vrrp.state, group.state, server.state and service.quorum.
+	Kinds []event.Kind
+	// Names are patterns as of path.Match for the name of the instance, group or
+	// virtual server, or for the address of the real server.
+	Names []string
+	// States are those that are entered.
+	States []event.State
+	// Reasons are those of the transition.
+	Reasons []event.Reason
+}
+
+// takes says whether an event passes.
+func (f *WebhookFilter) takes(e *event.Event) bool {
+	named := len(f.Names) == 0
+	for _, pattern := range f.Names {
+		name, _ := path.Match(pattern, e.Subject.Name) // config has tried the pattern
+		sub, _ := path.Match(pattern, e.Subject.Sub)
+		named = named || name || e.Subject.Sub != "" && sub
+	}
+	return named && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, e.Kind)) &&
+		(len(f.States) == 0 || slices.Contains(f.States, e.To)) && (len(f.Reasons) == 0 || slices.Contains(f.Reasons, e.Reason))
+}
+
+// DirectProxy is a WebhookSettings.Proxy that means none.
+const DirectProxy = "direct"

@@ -9,7 +9,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -58,9 +57,15 @@ type Webhook struct {
 	q    *queue
 	name string
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	to target
+}
+
+// target is where documents go, and how.
+type target struct {
 	set    WebhookSettings
 	client *http.Client
+	form   *document.Template
 }
 
 // NewWebhook returns a notifier for one receiver; s names the subjects. The
@@ -81,36 +86,68 @@ func NewWebhook(w WebhookSettings, s *Settings, o Options) (*Webhook, error) {
 }
 
 func (w *Webhook) use(set WebhookSettings) error {
+	to, err := newTarget(set)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.to = to
+	return nil
+}
+
+// newTarget fills in the defaults and reads what the settings name.
+func newTarget(set WebhookSettings) (to target, err error) {
 	u, err := url.Parse(set.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("webhook %s: the URL is not one of http or https", set.Name)
+		return to, fmt.Errorf("webhook %s: the URL is not one of http or https", set.Name)
 	}
 	conf, err := tlsConfig(set.CAFile, set.CertFile, set.KeyFile)
 	if err != nil {
-		return fmt.Errorf("webhook %s: %w", set.Name, err)
+		return to, fmt.Errorf("webhook %s: %w", set.Name, err)
+	}
+	proxy, err := proxyOf(set.Proxy)
+	if err != nil {
+		return to, fmt.Errorf("webhook %s: %w", set.Name, err)
+	}
+	if to.form, err = document.Parse(set.Template, set.Type); err != nil {
+		return to, fmt.Errorf("webhook %s: %w", set.Name, err)
 	}
 	if set.Timeout <= 0 {
 		set.Timeout = 10 * time.Second
 	}
 	if set.Node == "" {
 		if set.Node, err = os.Hostname(); err != nil {
-			return fmt.Errorf("webhook %s: %w", set.Name, err)
+			return to, fmt.Errorf("webhook %s: %w", set.Name, err)
 		}
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.set = set
-	w.client = &http.Client{
+	to.set = set
+	to.client = &http.Client{
 		Timeout: set.Timeout,
 		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, TLSClientConfig: conf, ForceAttemptHTTP2: true,
+			Proxy: proxy, TLSClientConfig: conf, ForceAttemptHTTP2: true,
 			MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: set.Timeout,
 			MaxResponseHeaderBytes: answerMax,
 		},
 		// A signed document goes where it was addressed, and nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return nil
+	return to, nil
+}
+
+// proxyOf says through which proxy a request goes.
+func proxyOf(name string) (func(*http.Request) (*url.URL, error), error) {
+	switch name {
+	case "":
+		return http.ProxyFromEnvironment, nil
+	case DirectProxy:
+		return nil, nil
+	}
+	u, err := url.Parse(name)
+	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
+		return nil, errors.New("the proxy is not a URL of http, https or socks5") // it may hold a password
+	}
+	return http.ProxyURL(u), nil
 }
 
 // Events takes edges in order. It never blocks.
@@ -121,49 +158,53 @@ func (w *Webhook) Events(es []event.Event) {
 			continue
 		}
 		w.mu.Lock()
-		set, client := w.set, w.client
+		to := w.to
 		w.mu.Unlock()
-		w.push(n, set, client)
+		if to.set.Only.takes(&n.ev) {
+			w.q.push(w.job(n, to))
+		}
 	}
 }
 
-func (w *Webhook) push(n notice, set WebhookSettings, client *http.Client) {
+// job is the delivery of a notice.
+func (w *Webhook) job(n notice, to target) *job {
 	sentence := ""
 	if w.opt.Sentence != nil {
 		sentence = w.opt.Sentence(&n.ev)
 	}
-	doc := document.New(&n.ev, set.Node, sentence)
-	channel := event.Subject{Kind: event.SubjectChannel, Name: "webhook", Sub: set.Name}
-	w.q.push(&job{
+	doc := document.New(&n.ev, to.set.Node, sentence)
+	channel := event.Subject{Kind: event.SubjectChannel, Name: "webhook", Sub: to.set.Name}
+	return &job{
 		lane: n.subject.String(), key: n.subject, final: true,
 		do: func(ctx context.Context, try int) outcome {
-			body, err := json.Marshal(doc)
+			body, err := to.form.Render(doc)
 			if err != nil {
-				return outcome{reason: event.FailInvalid, detail: err.Error(), permanent: true}
+				return outcome{reason: event.FailInvalid, detail: oneLine(err.Error()), permanent: true}
 			}
 			span := n.ev.Story().DeliverySpan(n.ev.Ref(), channel, int64(try))
-			return w.post(ctx, &set, client, doc, body, n.ev.Story().Traceparent(span))
+			return w.post(ctx, &to, doc, body, n.ev.Story().Traceparent(span))
 		},
 		done: func(try int, took time.Duration, o outcome, over bool) {
 			w.opt.report(&n.ev, channel, try, took, o, over)
 		},
-	})
+	}
 }
 
 // post makes one attempt.
-func (w *Webhook) post(ctx context.Context, set *WebhookSettings, client *http.Client, doc *document.Document, body []byte, parent string) outcome {
+func (w *Webhook) post(ctx context.Context, to *target, doc *document.Document, body []byte, parent string) outcome {
+	set := &to.set
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, set.URL, bytes.NewReader(body))
 	if err != nil {
 		return outcome{reason: event.FailInvalid, detail: "the URL is not valid", permanent: true}
 	}
+	now := strconv.FormatInt(time.Now().Unix(), 10)
+	req.Header.Set("Content-Type", to.form.Type)
 	for k, v := range set.Headers {
 		if http.CanonicalHeaderKey(k) == "Host" {
 			req.Host = v
 		}
 		req.Header.Set(k, v)
 	}
-	now := strconv.FormatInt(time.Now().Unix(), 10)
-	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "vigild/"+w.opt.Version)
 	req.Header.Set("Idempotency-Key", doc.EventID.String())
 	req.Header.Set("Traceparent", parent)
@@ -172,7 +213,7 @@ func (w *Webhook) post(ctx context.Context, set *WebhookSettings, client *http.C
 	if set.Secret != "" {
 		req.Header.Set(HeaderSignature, "v1="+Sign(set.Secret, now, body))
 	}
-	res, err := client.Do(req)
+	res, err := to.client.Do(req)
 	if err != nil {
 		return judgeHTTP(err)
 	}
@@ -235,7 +276,7 @@ func (w *Webhook) Close(ctx context.Context) {
 	w.q.close(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.client.CloseIdleConnections()
+	w.to.client.CloseIdleConnections()
 }
 
 // Stats returns the counters of the channel.

@@ -187,7 +187,9 @@ func newCheck(c *event.CheckEvidence) *Check {
 	}
 }
 
+const stampForm = "2006-01-02T15:04:05.000000Z"
+
 // Stamp is when an event happened, in UTC to the microsecond.
 func Stamp(e *event.Event) string {
-	return time.Unix(0, e.Wall).UTC().Format("2006-01-02T15:04:05.000000Z")
+	return time.Unix(0, e.Wall).UTC().Format(stampForm)
 }

@@ -56,6 +56,8 @@ type Spool struct {
 
 	mu   sync.Mutex
 	todo []order
+	// now is what is being written.
+	now string
 	// sizes are the files there are, in bytes; used is their sum.
 	sizes map[string]int64
 	used  int64
@@ -189,6 +191,9 @@ func (s *Spool) work() {
 	for len(s.todo) > 0 {
 		o := s.todo[0]
 		s.todo = s.todo[1:]
+		if s.now = o.name; o.write == nil {
+			s.now = ""
+		}
 		size, room := s.sizes[o.name], s.max-s.used
 		s.mu.Unlock()
 		size, err := s.carry(o, size, room)
@@ -201,7 +206,7 @@ func (s *Spool) work() {
 			s.complain(err)
 		}
 	}
-	s.busy = false
+	s.busy, s.now = false, ""
 	close(s.idle)
 }
 
@@ -278,11 +283,11 @@ func (s *Spool) Settle(ctx context.Context) {
 	}
 }
 
-// Holds says whether a mail is on the disk.
+// Holds says whether a mail is on the disk, or about to be written.
 func (s *Spool) Holds(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.sizes[name] > 0
+	return s.sizes[name] > 0 || s.now == name || slices.ContainsFunc(s.todo, func(o order) bool { return o.name == name && o.write != nil })
 }
 
 func (s *Spool) Failures() uint64 {
