@@ -72,6 +72,12 @@ type Evidence struct {
 	Object      SubjectKind `json:"object,omitempty"`
 	ObjectName  string      `json:"object_name,omitempty"`
 	ObjectState State       `json:"object_state,omitempty"`
+	// ObjectWhy, ObjectValue and ObjectTook say why that state, where it is known:
+	// how a script ended, with which status and after how long; what a file says; how
+	// many processes run.
+	ObjectWhy   Reason        `json:"object_why,omitempty"`
+	ObjectValue int64         `json:"object_value,omitempty"`
+	ObjectTook  time.Duration `json:"object_took,omitempty"`
 	// Refused is why adverts that came in place of silence were not taken; Peer sent
 	// them. RejectVRID: they have our addresses under another virtual router id.
 	Refused Reason `json:"refused,omitempty"`

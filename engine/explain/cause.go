@@ -185,10 +185,34 @@ func followed(e *event.Event) string {
 		case event.Unknown:
 			return with(what+" has not reported yet, and this instance cannot do without it", e.Detail) + "."
 		default:
-			return with(what+" is down, and this instance cannot do without it", e.Detail) + "."
+			return with(with(what+" is down", whyDown(&e.Evidence))+", and this instance cannot do without it", e.Detail) + "."
 		}
 	}
 	return with(what+" is up again; the instance starts over by listening for a master", e.Detail) + "."
+}
+
+// whyDown says how a tracked object came to be down, empty where that is all.
+func whyDown(ev *event.Evidence) string {
+	switch ev.Object { //nolint:exhaustive // the objects with more to say
+	case event.SubjectFile:
+		return fmt.Sprintf("it says %d", ev.ObjectValue)
+	case event.SubjectProcess:
+		return fmt.Sprintf("%d run", ev.ObjectValue)
+	case event.SubjectScript:
+	default:
+		return ""
+	}
+	switch ev.ObjectWhy { //nolint:exhaustive // the ends of a program
+	case event.FailExit:
+		return fmt.Sprintf("it ended with status %d", ev.ObjectValue)
+	case event.FailSignal:
+		return fmt.Sprintf("it was ended by signal %d", ev.ObjectValue)
+	case event.FailTimeout:
+		return "it was ended after " + Duration(ev.ObjectTook) + " because it took too long"
+	case event.FailSpawn:
+		return "it could not be started"
+	}
+	return ""
 }
 
 func addressMissing(e *event.Event) string {

@@ -87,6 +87,9 @@ func (r *Router) evidence(in *instance, c *cause) event.Evidence {
 		Base: in.set.Priority, Effective: in.priority,
 		Object: c.object, ObjectName: c.objectName, ObjectState: c.objectState,
 	}
+	if o := c.objectLast; o != nil {
+		e.ObjectWhy, e.ObjectValue, e.ObjectTook = o.Reason, o.Count, o.Took
+	}
 	if f := &c.unheard; f.at != 0 {
 		e.Refused, e.Peer, e.PeerPriority, e.Want, e.Got = f.why, f.by, 0, f.want, f.got
 	}

@@ -160,6 +160,7 @@ type cause struct {
 	object      event.SubjectKind
 	objectName  string
 	objectState event.State
+	objectLast  *event.Event // nil if there is nothing more to say
 	// zeros is how many adverts of priority 0 a master sends that leaves.
 	zeros int
 	// wait is how long a BACKUP waits; 0 means the master-down interval.

@@ -260,6 +260,8 @@ type fault struct {
 	kind  event.SubjectKind
 	name  string
 	state event.State
+	// last is the change of the object.
+	last *event.Event
 	// pending says that a first verdict is not there yet.
 	pending bool
 }
@@ -291,7 +293,7 @@ func (in *instance) faultOf() fault {
 			if f.up() {
 				state = event.Up
 			}
-			return fault{why: why, kind: f.kind(), name: f.name(), state: state}
+			return fault{why: why, kind: f.kind(), name: f.name(), state: state, last: f.last()}
 		}
 		pending = pending || f.pending()
 	}

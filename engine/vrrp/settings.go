@@ -34,6 +34,8 @@ type Settings struct {
 	// OwnerIgnoreAdverts, GarpInterval and GnaInterval are the globals of these names.
 	GarpInterval time.Duration
 	GnaInterval  time.Duration
+	// AnnounceGroups are interfaces that share such a gap.
+	AnnounceGroups []AnnounceGroup
 	// UpDelay and DownDelay debounce an interface (interface_up_down_delays).
 	LinkDelays []LinkDelay
 	// KeepAddresses is -V/--dont-release-vrrp: leave the addresses at stop.
@@ -76,6 +78,14 @@ const (
 	// ChecksumNew: never.
 	ChecksumNew
 )
+
+// AnnounceGroup is one garp_group: the least time between two gratuitous ARPs,
+// and between two neighbour advertisements, on all of its interfaces together.
+// 0 leaves what holds for each of them.
+type AnnounceGroup struct {
+	Interfaces []string
+	Garp, Gna  time.Duration
+}
 
 // LinkDelay is one line of interface_up_down_delays; 0 to 255 s each.
 type LinkDelay struct {

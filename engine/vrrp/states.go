@@ -119,7 +119,7 @@ func (r *Router) atOnce(in *instance) bool {
 func (x *stimulus) cause() cause {
 	c := cause{
 		why: x.why, by: x.by, at: x.at, due: x.due,
-		object: x.fault.kind, objectName: x.fault.name, objectState: x.fault.state,
+		object: x.fault.kind, objectName: x.fault.name, objectState: x.fault.state, objectLast: x.fault.last,
 	}
 	switch x.kind {
 	case onGroup:

@@ -84,6 +84,14 @@ func (f *follow) up() bool {
 	return f.obj.up
 }
 
+// last is the change that led to the verdict, nil of an interface.
+func (f *follow) last() *event.Event {
+	if f.obj == nil {
+		return nil
+	}
+	return &f.obj.last
+}
+
 // known says whether there is a verdict. compat: a file that was never read
 // holds 0, and a BFD session begins down. A virtual server begins up.
 func (f *follow) known() bool {
