@@ -9,6 +9,7 @@ import (
 
 	"github.com/vigild/vigild/config/syntax"
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/vrrp"
 )
 
 // Rules of the configuration: the names its problems carry besides those of package syntax. Each has its examples in
@@ -81,8 +82,10 @@ type builder struct {
 	scripts   []*scriptDraft
 	files     []*fileDraft
 	processes []*processDraft
-	bfd       *bfdDraft // the bfd_instance being read
+	bfd       *bfdDraft           // the bfd_instance being read
+	announce  *vrrp.AnnounceGroup // the garp_group being read
 	statics   []staticAddress
+	followers []follower
 	names     map[string]map[string]syntax.Pos
 	commands  []commandUse
 	lvs       servers

@@ -4,11 +4,14 @@
 package config
 
 import (
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vigild/vigild/config/syntax"
+	"github.com/vigild/vigild/engine/vrrp"
 )
 
 // around puts a line into a block of a configuration that is good without it.
@@ -119,6 +122,47 @@ func TestDelayAfterBoot(t *testing.T) {
 		}
 		if conf, _ := load(text, e); conf.VRRP.StartupDelay != c.want {
 			t.Errorf("%+v: the delay is %v", c, conf.VRRP.StartupDelay)
+		}
+	}
+}
+
+// TestTrackGroup: the instances of a track_group follow the interfaces of what names it, each once and not their own.
+func TestTrackGroup(t *testing.T) {
+	c, found := load("static_ipaddress {\n 192.0.2.9/24 dev eth1 track_group T\n 192.0.2.10/24 dev eth0 track_group T\n}\n"+
+		"static_routes {\n 10.0.0.0/8 dev eth2 track_group T\n 10.1.0.0/16 via 192.0.2.1 dev eth1 track_group T\n}\n"+
+		"static_rules {\n iif eth3 table 5 preference 5 track_group T\n from 10.0.0.0/8 table 5 preference 6 track_group T\n}\n"+
+		"vrrp_instance A {\n interface eth0\n virtual_router_id 1\n track_interface {\n  eth2 weight 5\n }\n virtual_ipaddress {\n  192.0.2.1\n }\n}\n"+
+		"vrrp_instance B {\n interface eth0\n virtual_router_id 2\n virtual_ipaddress {\n  192.0.2.2\n }\n}\n"+
+		"track_group T {\n group {\n  A\n }\n}\n", testEnvironment(true))
+	var got []string
+	for _, in := range c.VRRP.Instances {
+		for _, track := range in.Tracks {
+			got = append(got, in.Name+" "+track.Name+" "+strconv.Itoa(track.Weight))
+		}
+	}
+	if want := "A eth2 5, A eth1 0, A eth3 0"; strings.Join(got, ", ") != want {
+		t.Errorf("followed are %s, want %s\n%s", strings.Join(got, ", "), want, problemLines(found))
+	}
+	if lines := problemLines(found); !strings.Contains(lines, RuleMissingInterface+": t:11:2") {
+		t.Errorf("a rule without an interface is not told:\n%s", lines)
+	}
+}
+
+// TestGarpGroup: interfaces share a gap, and each is in one group.
+func TestGarpGroup(t *testing.T) {
+	c, found := load("garp_group {\n garp_interval 0.5\n gna_interval 1\n interfaces {\n  eth0 eth1\n }\n}\n"+
+		"garp_group {\n garp_interval 2\n interface eth1\n interface eth2\n}\ngarp_group {\n interface eth3\n}\ngarp_group {\n gna_interval 2\n}\n", testEnvironment(true))
+	want := []vrrp.AnnounceGroup{
+		{Interfaces: []string{"eth0", "eth1"}, Garp: 500 * time.Millisecond, Gna: second},
+		{Interfaces: []string{"eth2"}, Garp: 2 * second},
+	}
+	if !reflect.DeepEqual(c.VRRP.AnnounceGroups, want) {
+		t.Errorf("groups %+v", c.VRRP.AnnounceGroups)
+	}
+	lines := problemLines(found)
+	for _, rule := range []string{RuleDuplicateName + ": t:10:", RuleMissingValue + ": t:13:", RuleMissingInterface + ": t:16:"} {
+		if !strings.Contains(lines, rule) {
+			t.Errorf("nothing is told of %s\n%s", rule, lines)
 		}
 	}
 }

@@ -67,7 +67,8 @@ type Global struct {
 	RouterID     string
 	Instance     string // `instance`: part of the names of pid files
 	NetNamespace string
-	// NetNamespaceIPVS is where IPVS lives when it is not NetNamespace.
+	// NetNamespaceIPVS is where IPVS lives when it is not NetNamespace: a name, or
+	// an absolute path.
 	NetNamespaceIPVS string
 	UsePidDir        bool
 	// ChildWaitTime is how long the parent waits for its workers at stop; 5 s unless set.

@@ -15,14 +15,13 @@ var forgiving = func() map[string]bool {
 			"dbus_service_name default_interface lvs_netlink_cmd_rcv_bufs lvs_netlink_monitor_rcv_bufs lvs_notify_fifo " +
 			"lvs_notify_fifo_script lvs_sync_daemon min_auto_priority_delay notification_email_from notify_fifo " +
 			"notify_fifo_script process_monitor_rcv_bufs reload_time_file router_id script_user shutdown_script " +
-			"shutdown_script_timeout smtp_helo_name snmp_socket startup_script startup_script_timeout tmp_config_directory " +
+			"shutdown_script_timeout snmp_socket startup_script startup_script_timeout tmp_config_directory " +
 			"vrrp_cpu_affinity vrrp_netlink_cmd_rcv_bufs vrrp_netlink_monitor_rcv_bufs vrrp_notify_fifo " +
 			"vrrp_notify_fifo_script vrrp_priority vrrp_rt_priority vrrp_rx_bufs_multiplier vrrp_rx_bufs_policy",
 		"vrrp_instance":      "kernel_rx_buf_size",
 		"track_file":         "file weight",
 		"vrrp_track_file":    "file weight",
 		"vrrp_track_process": "weight",
-		"vrrp_script":        "script",
 	} {
 		for name := range strings.FieldsSeq(names) {
 			known[block+"/"+name] = true

@@ -278,6 +278,9 @@ func readStaticAddresses(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 			continue
 		}
 		b.statics = append(b.statics, staticAddress{a, group})
+		if group != "" {
+			b.followers = append(b.followers, follower{group, slices.DeleteFunc([]string{a.Interface}, func(s string) bool { return s == "" }), a.pos})
+		}
 		out = append(out, listed(c, words...))
 	}
 	return blockOf(k, n, out)

@@ -372,6 +372,7 @@ func (b *builder) route(n *syntax.Node, static bool) (vrrp.Route, bool) {
 		b.err(n.Pos, RuleBadRoute, "'track_group' is for static routes alone", "")
 		delete(values, "track_group")
 	}
+	b.follow(n, values["track_group"], r.devices)
 	if !noTrack {
 		b.ownProtocol(n, RuleBadRoute, values)
 		// compat: those of its nexthops do not count.
@@ -434,6 +435,7 @@ func (b *builder) ruleAt(n *syntax.Node, static bool) (vrrp.Rule, bool) {
 		b.err(n.Pos, RuleBadRule, "'track_group' is for static rules alone", "")
 		delete(values, "track_group")
 	}
+	b.follow(n, values["track_group"], r.devices)
 	if !has("no_track") {
 		b.ownProtocol(n, RuleBadRule, values)
 	}
@@ -443,6 +445,20 @@ func (b *builder) ruleAt(n *syntax.Node, static bool) (vrrp.Rule, bool) {
 	}
 	out.Words = append(out.Words, canonical(values, ruleOptions)...)
 	return out, true
+}
+
+// follower is a line with track_group: the instances of the group follow these interfaces.
+type follower struct {
+	group   string
+	devices []string
+	pos     syntax.Pos
+}
+
+// follow notes the track_group of a static route or rule.
+func (b *builder) follow(n *syntax.Node, group, devices []string) {
+	if len(group) > 0 {
+		b.followers = append(b.followers, follower{group[0], devices, n.Pos})
+	}
 }
 
 // nextPreference is the preference of a rule that has none. compat: from 16384 on downwards, for each family.

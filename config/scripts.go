@@ -263,8 +263,8 @@ func readScriptCommand(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	}
 	d := b.script
 	d.script.Argv, d.command, d.at = s.Argv, command, n.Pos
-	if s.User != "" {
-		d.script.User, d.script.Group = s.User, s.Group
+	if s.User != "" { // compat
+		b.note(n.Pos, RuleExtraWords, "nothing is done with '"+clip(s.User)+"' after 'script'", "user "+s.User)
 	}
 	return kept(b, k, n)
 }

@@ -224,7 +224,7 @@ func (b *builder) groupEntry(n *syntax.Node) (e groupEntry, words []string, ok b
 		return e, words, true
 	}
 	port := int64(0)
-	if len(w) > 1 {
+	if len(w) > 1 && w[1].Text != "0" { // compat: 0 is none
 		if port, ok = b.integer(w[1].Text, w[1].Pos, 1, 65535); !ok {
 			return e, nil, false
 		}
@@ -268,6 +268,11 @@ func (b *builder) addressRange(e *groupEntry, w syntax.Word) (first netip.Addr, 
 	if !ok || !has {
 		return first, first.String(), ok
 	}
+	if end, err := netip.ParseAddr(last); err == nil && end.BitLen() == first.BitLen() && strings.Count(last, ".")+strings.Count(last, ":") > 1 {
+		if last, ok = b.lastOf(first, end, w); !ok {
+			return first, "", false
+		}
+	}
 	from, to, err := int64(0), int64(0), error(nil)
 	if first.Is4() {
 		from = int64(first.As4()[3])
@@ -294,6 +299,23 @@ func (b *builder) addressRange(e *groupEntry, w syntax.Word) (first netip.Addr, 
 		base = 16
 	}
 	return first, first.String() + "-" + strconv.FormatInt(to, base), true
+}
+
+// lastOf gives what ADDRESS-LAST has for a range up to another address, which must differ in its last number alone.
+func (b *builder) lastOf(first, last netip.Addr, w syntax.Word) (string, bool) {
+	bits := 24
+	if first.Is6() {
+		bits = 112
+	}
+	if netip.PrefixFrom(first, bits).Masked() != netip.PrefixFrom(last, bits).Masked() {
+		b.err(w.Pos, RuleOutOfRange, "'"+clip(w.Text)+"' ends in another network; the line is ignored", "NETWORK/BITS, or several ranges")
+		return "", false
+	}
+	if first.Is4() {
+		return strconv.Itoa(int(last.As4()[3])), true
+	}
+	a := last.As16()
+	return strconv.FormatInt(int64(a[14])<<8|int64(a[15]), 16), true
 }
 
 // readService reads a virtual_server.
@@ -340,7 +362,12 @@ func (b *builder) serviceOf(k *Keyword, n *syntax.Node) (d *serviceDraft, words 
 
 // endpoint reads ADDRESS [PORT] from the words of a statement; without a port it is 0.
 func (b *builder) endpoint(n *syntax.Node) (at netip.AddrPort, words []string, ok bool) {
-	a, ok := b.address(n.Args[0].Text, n.ArgPos(0))
+	word := n.Args[0].Text
+	if i := strings.IndexAny(word, "-/"); i > 0 && n.Keyword != "sorry_server" { // compat
+		b.note(n.ArgPos(0), RuleBadAddress, "one address is meant here; of '"+clip(word)+"' "+clip(word[:i])+" is used", "a virtual_server_group takes ranges")
+		word = word[:i]
+	}
+	a, ok := b.address(word, n.ArgPos(0))
 	if !ok {
 		return at, nil, false
 	}

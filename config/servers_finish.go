@@ -96,7 +96,7 @@ func (b *builder) join(to, from *serviceDraft) {
 func (b *builder) settleService(d *serviceDraft) bool {
 	at := d.node.Pos
 	if d.group != "" && b.lvs.groups[d.group] == nil {
-		b.err(at, RuleUnknownReference, "virtual_server_group '"+clip(d.group)+"' does not exist; the virtual server is ignored", "")
+		b.note(at, RuleUnknownReference, "virtual_server_group '"+clip(d.group)+"' does not exist; the virtual server is ignored", "")
 		return false
 	}
 	b.settleFamily(d)

@@ -42,7 +42,7 @@ var globalKeywords = []Keyword{
 	row("vrrp_mcast_group6", "ADDRESS", "ff02::12", 'C', "Where adverts of IPv6 instances are sent.", multicast(6, func(b *builder, a netip.Addr) { b.g.mcast6 = a })),
 	row("vrrp_garp_master_delay", "SECONDS", "5", 'A', "How long after a transition to MASTER its addresses are announced once more; 0 for never.", globalInt(0, math.MaxInt32, func(g *globals) *opt[int64] { return &g.garpDelay })),
 	row("vrrp_garp_master_repeat", "N", "5", 'A', "How often each address is announced at a time.", globalCount(func(g *globals) *opt[int64] { return &g.garpRepeat })),
-	row("vrrp_garp_master_refresh", "SECONDS", "0", 'A', "How often a MASTER announces its addresses again; 0 for never.", globalInt(0, math.MaxInt32, func(g *globals) *opt[int64] { return &g.garpRefresh })),
+	row("vrrp_garp_master_refresh", "SECONDS", "0", 'A', "How often a MASTER announces its addresses again; 0 for never.", globalInt(0, math.MaxUint32, func(g *globals) *opt[int64] { return &g.garpRefresh })),
 	row("vrrp_garp_master_refresh_repeat", "N", "1", 'B', "How often each address is announced at a refresh.", globalCount(func(g *globals) *opt[int64] { return &g.garpRefreshRepeat })),
 	row("vrrp_garp_lower_prio_delay", "SECONDS", "that of vrrp_garp_master_delay", 'C', "How long after an advert of lower priority the addresses are announced once more.", globalInt(0, math.MaxInt32, func(g *globals) *opt[int64] { return &g.garpLowerDelay })),
 	row("vrrp_garp_lower_prio_repeat", "N", "that of vrrp_garp_master_repeat", 'C', "How often each address is announced after an advert of lower priority.", globalInt(0, math.MaxInt32, func(g *globals) *opt[int64] { return &g.garpLowerRep })),
@@ -208,7 +208,7 @@ func readRxPolicy(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 			return same(k, n, policy)
 		}
 	}
-	v, ok := b.integer(word, n.ArgPos(0), 1, math.MaxUint32)
+	v, ok := b.integer(word, n.ArgPos(0), 0, math.MaxUint32)
 	if !ok {
 		return nil
 	}

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"cmp"
 	"math"
 	"net/netip"
 	"slices"
@@ -14,7 +15,12 @@ import (
 	"github.com/vigild/vigild/config/syntax"
 	"github.com/vigild/vigild/engine/bfd"
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/vrrp"
 )
+
+// defaultNamespace is what net_namespace_ipvs without a name means: the network
+// namespace of the system.
+const defaultNamespace = "/proc/1/ns/net"
 
 // row makes a row of the table of keywords.
 func row(name, form, def string, tier Tier, doc string, read reader) Keyword {
@@ -71,7 +77,7 @@ var topKeywords = []Keyword{
 	row("static_ipaddress", "{ ADDRESS... }", "", 'B', "Addresses that are put on interfaces at start, kept there, and removed at stop.", readStaticAddresses),
 	row("static_routes", "{ ROUTE... }", "", 'B', "Routes that are installed at start and removed at stop.", readStaticRoutes),
 	row("static_rules", "{ RULE... }", "", 'C', "Routing rules that are installed at start and removed at stop.", readStaticRules),
-	row("track_group", "NAME { ... }", "", 'C', "Instances that go to FAULT when a static address, route or rule of the group is lost.", readTrackGroup),
+	row("track_group", "NAME { ... }", "", 'C', "Instances that go to FAULT while the interface of a static address, route or rule of the group is lost.", readTrackGroup),
 	row("interface_up_down_delays", "{ INTERFACE DOWN [UP] ... }", "", 'C', "How long an interface must stay down, or up again, before instances hear of it.", readLinkDelays),
 	row("garp_group", "{ ... }", "", 'C', "A limit on the rate of gratuitous ARP and neighbour advertisements that interfaces share.", readGarpGroup).
 		inert("the limit of each interface (vrrp_garp_interval, vrrp_gna_interval) holds"),
@@ -80,7 +86,7 @@ var topKeywords = []Keyword{
 	row("net_namespace", "NAME", "", 'B', "The network namespace in which everything runs; needs a restart to change.", first(func(b *builder) *string { return &b.c.Global.NetNamespace }, func(b *builder) {
 		b.c.Global.UsePidDir = true
 	})),
-	row("net_namespace_ipvs", "[NAME]", "the one of net_namespace", 'C', "The network namespace that IPVS is programmed in; without a name the default one.", optional(func(b *builder, s string) { b.c.Global.NetNamespaceIPVS = s })),
+	row("net_namespace_ipvs", "[NAME]", "the one of net_namespace", 'C', "The network namespace that IPVS is programmed in; without a name the default one.", optional(func(b *builder, s string) { b.c.Global.NetNamespaceIPVS = cmp.Or(s, defaultNamespace) })),
 	row("namespace_with_ipsets", "", "", 'D', "Told that the kernel keeps ipsets apart by namespace.", kept).inert(noFilterKind),
 	row("use_pid_dir", "", "off", 'C', "Puts pid files into a directory of their own.", mark(func(b *builder) *bool { return &b.c.Global.UsePidDir })),
 	row("instance", "NAME", "", 'B', "A name that tells several daemons on one machine apart in the names of pid files and dumps.", first(func(b *builder) *string { return &b.c.Global.Instance }, func(b *builder) {
@@ -98,10 +104,10 @@ var trackGroupKeywords = []Keyword{
 }
 
 var garpGroupKeywords = []Keyword{
-	row("garp_interval", "SECONDS", "", 'C', "The least time between two gratuitous ARPs of the group.", duration(0, micros, func(*builder, opt[time.Duration]) {})),
-	row("gna_interval", "SECONDS", "", 'C', "The least time between two neighbour advertisements of the group.", duration(0, micros, func(*builder, opt[time.Duration]) {})),
-	row("interface", "INTERFACE", "", 'C', "The one interface of the group.", text(func(*builder, string) {})),
-	row("interfaces", "{ INTERFACE... }", "", 'C', "The interfaces of the group.", keepBlock),
+	row("garp_interval", "SECONDS", "", 'C', "The least time between two gratuitous ARPs of the group.", duration(0, micros, func(b *builder, v opt[time.Duration]) { b.announce.Garp = v.v })),
+	row("gna_interval", "SECONDS", "", 'C', "The least time between two neighbour advertisements of the group.", duration(0, micros, func(b *builder, v opt[time.Duration]) { b.announce.Gna = v.v })),
+	row("interface", "INTERFACE", "", 'C', "The one interface of the group.", readAnnounceInterface),
+	row("interfaces", "{ INTERFACE... }", "", 'C', "The interfaces of the group.", readAnnounceInterfaces),
 }
 
 // micros is the longest timer with a resolution of a microsecond.
@@ -120,9 +126,55 @@ func keepBlock(_ *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	return &copied
 }
 
-// readGarpGroup keeps a rate limit group.
+// readGarpGroup reads a garp_group.
 func readGarpGroup(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
-	return readPlainBlock(b, k, n)
+	b.announce = &vrrp.AnnounceGroup{}
+	out := readPlainBlock(b, k, n)
+	g := *b.announce
+	b.announce = nil
+	switch {
+	case len(g.Interfaces) == 0:
+		b.err(n.Pos, RuleMissingInterface, "the garp_group has no interface; it is ignored", "interface INTERFACE")
+		return nil
+	case g.Garp == 0 && g.Gna == 0:
+		b.err(n.Pos, RuleMissingValue, "the garp_group has no interval; it is ignored", "garp_interval SECONDS")
+		return nil
+	}
+	b.c.VRRP.AnnounceGroups = append(b.c.VRRP.AnnounceGroups, g)
+	return out
+}
+
+// announced takes an interface into the garp_group being read, unless another one has it.
+func (b *builder) announced(name string, at syntax.Pos) bool {
+	if !b.known(name, at) {
+		return false
+	}
+	for _, g := range append(b.c.VRRP.AnnounceGroups, *b.announce) {
+		if slices.Contains(g.Interfaces, name) {
+			b.err(at, RuleDuplicateName, "interface "+clip(name)+" is in a garp_group already; it is left out", "")
+			return false
+		}
+	}
+	b.announce.Interfaces = append(b.announce.Interfaces, name)
+	return true
+}
+
+func readAnnounceInterface(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	word, ok := b.value(k, n)
+	if !ok || !b.announced(word, n.ArgPos(0)) {
+		return nil
+	}
+	return same(k, n, word)
+}
+
+func readAnnounceInterfaces(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	var out []*syntax.Node
+	for _, w := range b.words(n.Children) {
+		if b.announced(w.Text, w.Pos) {
+			out = append(out, &syntax.Node{Keyword: w.Text, Pos: w.Pos})
+		}
+	}
+	return blockOf(k, n, out)
 }
 
 // words gives the names of a list, which may stand several on a line.

@@ -168,7 +168,7 @@ var instanceKeywords = []Keyword{
 // instanceGarpKeywords are the rows of vrrp_instance about announcements.
 var instanceGarpKeywords = []Keyword{
 	row("garp_master_delay", "SECONDS", "the global one", 'A', "How long after a transition to MASTER the addresses are announced once more.", instInt(0, math.MaxInt32, func(d *draft) *opt[int64] { return &d.garpDelay })),
-	row("garp_master_refresh", "SECONDS", "the global one", 'A', "How often a MASTER announces its addresses again.", instInt(0, math.MaxInt32, func(d *draft) *opt[int64] { return &d.garpRefresh })),
+	row("garp_master_refresh", "SECONDS", "the global one", 'A', "How often a MASTER announces its addresses again.", instInt(0, math.MaxUint32, func(d *draft) *opt[int64] { return &d.garpRefresh })),
 	row("garp_master_repeat", "N", "the global one", 'B', "How often each address is announced at a time.", instCount(func(d *draft) *opt[int64] { return &d.garpRepeat })),
 	row("garp_master_refresh_repeat", "N", "the global one", 'B', "How often each address is announced at a refresh.", instCount(func(d *draft) *opt[int64] { return &d.garpRefreshRepeat })),
 	row("garp_lower_prio_delay", "SECONDS", "the global one", 'C', "How long after an advert of lower priority the addresses are announced once more.", instInt(0, math.MaxInt32, func(d *draft) *opt[int64] { return &d.garpLowerDelay })),

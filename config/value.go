@@ -24,6 +24,10 @@ const second = time.Second
 // passes over.
 func (b *builder) value(k *Keyword, n *syntax.Node) (string, bool) {
 	if len(n.Args) == 0 {
+		if k.Name == "script" || k.Name == "smtp_helo_name" {
+			b.note(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value; it is ignored", n.Keyword+" "+k.Form)
+			return "", false
+		}
 		if k.lax {
 			b.err(n.Pos, RuleMissingValue, "'"+n.Keyword+"' lacks its value; it is ignored", n.Keyword+" "+k.Form)
 			return "", false
@@ -446,7 +450,11 @@ func (b *builder) runnable(s *notify.Script, n *syntax.Node, what string) string
 	}
 	a, _, err := b.account(s)
 	if err != nil {
-		b.err(n.Pos, RuleUnknownUser, what+" is disabled: "+err.Error(), "script_user USER in global_defs")
+		tell := b.note // compat
+		if strings.HasPrefix(what, "vrrp_script") || what == "MISC_CHECK" {
+			tell = b.err
+		}
+		tell(n.Pos, RuleUnknownUser, what+" is disabled: "+err.Error(), "script_user USER in global_defs")
 		return ""
 	}
 	if b.e.Script == nil {
