@@ -84,7 +84,9 @@ func processes(o *cmdline.Options, complaints *os.File) *parent.Processes {
 			cmd.Capabilities = bfdCapabilities()
 			name = schedule(cmd, &c.Global.Processes.BFD, rtPriorityBFD)
 		case event.RoleCheck:
-			prepareCheck(cmd, o, &c.Global.Processes.Checker)
+			if err := prepareCheck(cmd, o, &c.Global); err != nil {
+				return nil, err
+			}
 			name = cmp.Or(c.Global.Processes.Checker.Name, "vigild")
 		case event.RoleParent, event.RoleObserve:
 		}
@@ -144,6 +146,6 @@ func realTime(p *config.Process, usual int) (priority int, limit uint64) {
 func goroutines(o *cmdline.Options) parent.Goroutines {
 	g := make(parent.Goroutines)
 	g[event.RoleVRRP], g[event.RoleObserve], g[event.RoleBFD] = vrrpGoroutine, serveObserve, bfdGoroutine
-	g[event.RoleCheck] = func(ctx context.Context, link *ipc.Link) error { return serveCheck(ctx, link, o, nil) }
+	g[event.RoleCheck] = func(ctx context.Context, link *ipc.Link) error { return serveCheck(ctx, link, o, ownIPVS, nil) }
 	return g
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -46,7 +47,8 @@ func descriptors() uint64 {
 
 // prepareCheck makes the command of the check role. It is never at real time unless the configuration says so, for it is
 // not to be in the way of who keeps the addresses.
-func prepareCheck(cmd *proc.Command, o *cmdline.Options, p *config.Process) {
+func prepareCheck(cmd *proc.Command, o *cmdline.Options, g *config.Global) error {
+	p := &g.Processes.Checker
 	cmd.Capabilities = checkCapabilities()
 	cmd.Schedule = proc.Schedule{RealTime: p.RealTime, Nice: p.Nice, CPUs: p.CPUs}
 	cmd.Args = append(cmd.Args, "--dataplane="+o.Dataplane)
@@ -57,9 +59,11 @@ func prepareCheck(cmd *proc.Command, o *cmdline.Options, p *config.Process) {
 		cmd.Capabilities = append(cmd.Capabilities, unix.CAP_IPC_LOCK)
 		cmd.Env = append(cmd.Env, markLocked+"=1")
 	}
-	if o.Dataplane != dryRun {
-		loadIPVS()
+	if o.Dataplane == dryRun {
+		return nil
 	}
+	loadIPVS()
+	return handOverIPVS(cmd, g.NetNamespaceIPVS)
 }
 
 // markLocked says that memory is to be locked.
@@ -85,14 +89,18 @@ func checkProcess(ctx context.Context, link *ipc.Link, o *cmdline.Options) error
 	}
 	// The loop is one goroutine; what else there is to do is done beside it by few.
 	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), 2))
-	return serveCheck(ctx, link, o, denied)
+	return serveCheck(ctx, link, o, handedIPVS(), denied)
 }
 
 // serveCheck is the check role, as a process or under --single.
-func serveCheck(ctx context.Context, link *ipc.Link, o *cmdline.Options, denied []error) error {
+func serveCheck(ctx context.Context, link *ipc.Link, o *cmdline.Options, table func(namespace string) (check.Conn, error), denied []error) error {
+	var namespace atomic.Value // a string, once there is a configuration
 	return check.Serve(ctx, link, check.Options{
 		Open: func(lo check.LoopOptions) (check.Worker, error) {
-			lo.Plane, lo.KeepTable = check.NewKernel(check.OpenIPVS), o.KeepIPVS
+			lo.Plane, lo.KeepTable = check.NewKernel(func() (check.Conn, error) {
+				name, _ := namespace.Load().(string)
+				return table(name)
+			}), o.KeepIPVS
 			room := int(descriptors()) - filesOther
 			lo.Connections, lo.Probes = max(room*3/4, 64), max(min(room/4, probesMost), 64)
 			if o.Dataplane == dryRun {
@@ -100,7 +108,12 @@ func serveCheck(ctx context.Context, link *ipc.Link, o *cmdline.Options, denied 
 			}
 			return check.New(lo)
 		},
-		Load: checkSettings, Entropy: entropy, Denied: denied,
+		Load: func(p *role.Prepared) (*check.Loaded, error) {
+			l, name, err := checkSettings(p)
+			namespace.CompareAndSwap(nil, name) // it does not change, as keepalived's does not
+			return l, err
+		},
+		Entropy: entropy, Denied: denied,
 		// The text of a large configuration is a hundred times what is kept of it.
 		Settled: debug.FreeOSMemory,
 	})
@@ -115,16 +128,16 @@ func entropy() uint64 {
 	return binary.NativeEndian.Uint64(b[:])
 }
 
-// checkSettings is what the check role needs of a generation.
-func checkSettings(p *role.Prepared) (*check.Loaded, error) {
+// checkSettings is what the check role needs of a generation, and the network namespace of its IPVS.
+func checkSettings(p *role.Prepared) (*check.Loaded, string, error) {
 	c, s, err := reparse(p)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if s.Observe != nil {
 		s.Observe.Check.Apply(&c.Health, s.Observe.Sampling)
 	}
 	// A copy, for a pointer into the configuration would keep all of it, and with it the text it was read from.
 	settings := c.Health
-	return &check.Loaded{Settings: &settings, Describe: c.Describe}, nil
+	return &check.Loaded{Settings: &settings, Describe: c.Describe}, c.Global.NetNamespaceIPVS, nil
 }

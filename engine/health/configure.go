@@ -50,8 +50,10 @@ func (p *Pool) configure(in *Configure) {
 	} else if p.kernel.readAt == 0 && in.Settings.Poll > 0 && p.kernel.read {
 		p.kernel.readAt = p.now.Add(in.Settings.Poll)
 	}
-	if t := in.Settings.Timeouts; t != (Timeouts{}) && (first || old.Timeouts != t) {
-		p.act(Action{Kind: SetTimeouts, Timeouts: t, Cause: in.Cause})
+	if t := in.Settings.Timeouts; t == (Timeouts{}) {
+		p.limits.retryAt = 0
+	} else if first || old.Timeouts != t {
+		p.setTimeouts(in.Cause)
 	}
 	p.tally.Checks, p.tally.Servers = uint32(len(p.checks)-len(p.free)), uint32(len(p.servers))
 	p.follow(!first && !sameSync(old.Sync, in.Settings.Sync), in.Cause)

@@ -19,8 +19,8 @@
 //  2. A Tick when the Deadline has come.
 //  3. The Actions of a Step in their order, then its Probes, and then its Events
 //     published. Each Probe is answered by one Outcome, each Program by one Applied
-//     in their order, each ReadKernel by one Kernel, each Sync by one SyncDone.
-//     Nothing of that is waited for.
+//     in their order, each ReadKernel by one Kernel, each Sync by one SyncDone, each
+//     SetTimeouts by one TimeoutsDone. Nothing of that is waited for.
 //  4. What one turn of its loop brought as one Outcomes: what changes together is
 //     programmed together, first what gives weight.
 //

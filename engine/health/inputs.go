@@ -159,6 +159,14 @@ type SyncDone struct {
 	Start, End event.Instant
 }
 
+// TimeoutsDone ends one SetTimeouts. It is passed by pointer.
+type TimeoutsDone struct {
+	// Reason is none, or FailKernel.
+	Reason     event.Reason
+	Detail     string
+	Start, End event.Instant
+}
+
 // SetWeight overrides the weight of a server for as long as the worker runs, or
 // until Clear: what SNMP and people ask for. 0 drains.
 type SetWeight struct {
@@ -171,19 +179,20 @@ type SetWeight struct {
 // Stop ends everything: services go, and what has omega goes DOWN first.
 type Stop struct{}
 
-func (Tick) input()       {}
-func (*Configure) input() {}
-func (*Outcome) input()   {}
-func (*Outcomes) input()  {}
-func (Value) input()      {}
-func (Session) input()    {}
-func (*Kernel) input()    {}
-func (*Applied) input()   {}
-func (*Addresses) input() {}
-func (Master) input()     {}
-func (*SyncDone) input()  {}
-func (SetWeight) input()  {}
-func (Stop) input()       {}
+func (Tick) input()          {}
+func (*Configure) input()    {}
+func (*Outcome) input()      {}
+func (*Outcomes) input()     {}
+func (Value) input()         {}
+func (Session) input()       {}
+func (*Kernel) input()       {}
+func (*Applied) input()      {}
+func (*Addresses) input()    {}
+func (Master) input()        {}
+func (*SyncDone) input()     {}
+func (*TimeoutsDone) input() {}
+func (SetWeight) input()     {}
+func (Stop) input()          {}
 
 // ActionKind is what is to be done.
 type ActionKind uint8
@@ -201,7 +210,7 @@ const (
 	// ReadKernel: read the kernel's table when all Programs before are done; one
 	// Kernel comes back.
 	ReadKernel
-	// SetTimeouts: set the timeouts of connections.
+	// SetTimeouts: set the timeouts of connections; one TimeoutsDone comes back.
 	SetTimeouts
 )
 

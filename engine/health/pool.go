@@ -51,6 +51,7 @@ type Pool struct {
 
 	kernel kernel
 	daemon daemon
+	limits limits
 	// braked are the services that hold servers.
 	braked []*service
 	keep   keeper
@@ -98,6 +99,8 @@ func (p *Pool) Step(now event.Instant, in Input, out *Output) {
 		p.master(in)
 	case *SyncDone:
 		p.syncDone(in)
+	case *TimeoutsDone:
+		p.timeoutsDone(in)
 	case SetWeight:
 		p.setWeight(in)
 	case Stop:
@@ -114,7 +117,7 @@ func (p *Pool) Deadline() (at event.Instant, ok bool) {
 		return 0, false
 	}
 	at = p.timers.first()
-	for _, due := range [...]event.Instant{p.kernel.readAt, p.daemon.retryAt} {
+	for _, due := range [...]event.Instant{p.kernel.readAt, p.daemon.retryAt, p.limits.retryAt} {
 		at = sooner(at, due)
 	}
 	for _, s := range p.braked {
@@ -157,6 +160,9 @@ func (p *Pool) tick() {
 	if at := p.daemon.retryAt; at != 0 && at <= p.now {
 		p.daemon.retryAt = 0
 		p.follow(true, event.Ref{})
+	}
+	if at := p.limits.retryAt; at != 0 && at <= p.now {
+		p.setTimeouts(p.limits.cause)
 	}
 	for _, s := range slices.Backward(p.braked) {
 		if s.brake.due != 0 && s.brake.due <= p.now {

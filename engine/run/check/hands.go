@@ -113,6 +113,19 @@ func (l *Loop) read() {
 	})
 }
 
+// timeouts sets those of connections.
+func (l *Loop) timeouts(t health.Timeouts) {
+	h := l.hands
+	h.do(func() {
+		done := &health.TimeoutsDone{Start: h.clock.Now()}
+		if err := h.plane.SetTimeouts(t); err != nil {
+			done.Reason, done.Detail = event.FailKernel, err.Error()
+		}
+		done.End = h.clock.Now()
+		h.inbox.put(func() { l.step(done) })
+	})
+}
+
 // sync lets the sync daemons be as they should.
 func (l *Loop) sync(d health.Daemon) {
 	h := l.hands

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math/bits"
 	"net/netip"
+	"os"
 	"slices"
 
 	"github.com/vigild/vigild/engine/event"
@@ -42,6 +43,11 @@ func NewKernel(open func() (Conn, error)) Plane { return &kernel{open: open} }
 
 // OpenIPVS opens the IPVS of the network namespace of the calling thread.
 func OpenIPVS() (Conn, error) { return ipvs.Open() }
+
+// IPVSOn opens the IPVS of the network namespace that a socket was opened in (ipvs.SocketIn).
+func IPVSOn(f *os.File) func() (Conn, error) {
+	return func() (Conn, error) { return ipvs.On(f) }
+}
 
 func (*kernel) Available() bool { return true }
 

@@ -208,12 +208,7 @@ func (l *Loop) step(in health.Input) {
 		case health.ReadKernel:
 			l.read()
 		case health.SetTimeouts:
-			t := a.Timeouts
-			l.hands.do(func() {
-				if err := l.hands.plane.SetTimeouts(t); err != nil {
-					l.inbox.put(func() { l.opts.Trouble(err) })
-				}
-			})
+			l.timeouts(a.Timeouts)
 		}
 	}
 	for _, p := range l.out.Probes {

@@ -67,8 +67,8 @@ func (g Goroutines) Launch(role event.Role, _ *Generation) (*Running, error) {
 // Processes runs the workers as processes: the same binary with other
 // arguments.
 type Processes struct {
-	// Command makes the command of a role from a generation; its first extra
-	// file, descriptor 3, becomes the link.
+	// Command makes the command of a role from a generation. The link becomes
+	// its first extra file, descriptor 3; Launch closes those that were there.
 	Command func(role event.Role, g *Generation) (*proc.Command, error)
 }
 
@@ -83,6 +83,11 @@ func (l *Processes) Launch(role event.Role, g *Generation) (*Running, error) {
 		return nil, fmt.Errorf("start role %s: %w", role, err)
 	}
 	defer theirs.Close()
+	defer func(handed []*os.File) {
+		for _, f := range handed {
+			f.Close()
+		}
+	}(cmd.Files)
 	cmd.Files = append([]*os.File{theirs}, cmd.Files...)
 	p, err := proc.Start(cmd)
 	if err != nil {

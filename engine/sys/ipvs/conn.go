@@ -6,6 +6,7 @@ package ipvs
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -53,44 +54,75 @@ func Open() (*Conn, error) {
 }
 
 // OpenIn is Open in the network namespace that a file descriptor stands for.
-func OpenIn(netns int) (*Conn, error) {
-	type result struct {
-		c   *Conn
-		err error
+func OpenIn(netns int) (c *Conn, err error) {
+	err = within(netns, func() error {
+		c, err = Open()
+		return err
+	})
+	if err != nil && c != nil {
+		err = errors.Join(err, c.Close())
+		c = nil
 	}
-	done := make(chan result, 1)
-	go func() {
-		c, err := openIn(netns)
-		done <- result{c, err}
-	}()
-	r := <-done
-	return r.c, r.err
+	return c, err
 }
 
-// openIn takes its thread to the namespace and back. A thread that does not come
-// back stays locked to the goroutine, which ends: nobody else finds himself in a
-// foreign namespace.
-func openIn(netns int) (*Conn, error) {
+// SocketIn opens a socket in a network namespace, for a process that may not
+// enter it: [On] is Open with such a socket.
+func SocketIn(netns int) (f *os.File, err error) {
+	err = within(netns, func() error {
+		s, err := newSocket()
+		if err != nil {
+			return fmt.Errorf("open a netlink socket: %w", err)
+		}
+		f = os.NewFile(uintptr(s), "ipvs")
+		return nil
+	})
+	if err != nil && f != nil {
+		err = errors.Join(err, f.Close())
+		f = nil
+	}
+	return f, err
+}
+
+// On is Open in the network namespace that a socket was opened in. The socket
+// stays the caller's: another Conn may be opened on it when this one is closed.
+func On(f *os.File) (*Conn, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("copy a netlink socket: %w", err)
+	}
+	return connect(socket(fd))
+}
+
+// within does something on a thread that is in a network namespace. A thread that
+// does not come back stays locked to its goroutine, which ends: nobody else finds
+// himself in a foreign namespace.
+func within(netns int, do func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		done <- visit(netns, do)
+	}()
+	return <-done
+}
+
+func visit(netns int, do func() error) error {
 	runtime.LockOSThread()
 	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		runtime.UnlockOSThread()
-		return nil, fmt.Errorf("open own network namespace: %w", err)
+		return fmt.Errorf("open own network namespace: %w", err)
 	}
 	defer unix.Close(home)
 	if err := unix.Setns(netns, unix.CLONE_NEWNET); err != nil {
 		runtime.UnlockOSThread()
-		return nil, fmt.Errorf("enter network namespace: %w", err)
+		return fmt.Errorf("enter network namespace: %w", err)
 	}
-	c, err := Open()
+	err = do()
 	if back := unix.Setns(home, unix.CLONE_NEWNET); back != nil {
-		if c != nil {
-			err = errors.Join(err, c.Close())
-		}
-		return nil, errors.Join(err, fmt.Errorf("leave network namespace: %w", back))
+		return errors.Join(err, fmt.Errorf("leave network namespace: %w", back))
 	}
 	runtime.UnlockOSThread()
-	return c, err
+	return err
 }
 
 // connect asks for the number of the family.

@@ -203,6 +203,11 @@ func (w *World) act(a *health.Action) {
 			}
 		}, 0)
 	case health.SetTimeouts:
+		w.inTurn(func() {
+			if alive() {
+				w.step(&health.TimeoutsDone{Start: w.now, End: w.now})
+			}
+		}, 0)
 	}
 }
 
