@@ -4,6 +4,9 @@
 package main
 
 import (
+	"errors"
+	"log/slog"
+	"os"
 	"strconv"
 	"strings"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/vigild/vigild/config/vigil"
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/explain"
+	"github.com/vigild/vigild/engine/sys/link"
 )
 
 // logTo is where the command line wants the log.
@@ -80,4 +84,50 @@ func facility(name string) int {
 		return 0
 	}
 	return 16 + n
+}
+
+// logAddresses writes a line for every address that anybody adds or removes, in
+// the words of keepalived (-a), until the monitor is closed.
+func logAddresses(l *slog.Logger) (stop func(), err error) {
+	m, now, err := link.Watch()
+	if err != nil {
+		return nil, err
+	}
+	names := map[int]string{}
+	tell := func(c link.Change, old bool) {
+		switch {
+		case c.Interface != nil:
+			names[c.Interface.Index] = c.Interface.Name
+		case c.Address != nil && !old:
+			what := "Netlink reflector reports IP removed"
+			if c.Present {
+				what = "Netlink reflector reports IP added"
+			}
+			l.Info(what, "address", c.Address.Prefix.Addr().String(), "interface", names[c.Address.IfIndex])
+		}
+	}
+	for _, c := range now {
+		tell(c, true)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var changes []link.Change
+		err := m.Wait(func() (err error) {
+			changes, err = m.Drain(changes[:0])
+			for _, c := range changes {
+				tell(c, false)
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, os.ErrClosed) {
+			l.Error("addresses are not followed any more", "error", err)
+		}
+	}()
+	return func() {
+		if err := m.Close(); err != nil {
+			l.Error("addresses", "error", err)
+		}
+		<-ended
+	}, nil
 }

@@ -45,7 +45,11 @@ type director struct {
 	listeners *listeners
 	pids      *files.PIDFiles
 	dumps     *files.Dumps
-	running   func()
+	timetable *files.Timetable
+	pidPath   string
+	// inForce is what the configuration in force says of reloads.
+	inForce atomic.Pointer[config.Reload]
+	running func()
 }
 
 // daemon runs vigild and returns the exit status.
@@ -114,6 +118,11 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 		return fail(err)
 	}
 	defer pid.Remove()
+	d.pidPath = paths[event.RoleParent]
+	if name := c.Global.Processes.Parent.Name; name != "" {
+		// A name is not worth a complaint.
+		_ = proc.SetName(name)
+	}
 	d.wire(l, found)
 	defer d.flush()
 	d.pids = files.NewPIDFiles(paths, d.complain)
@@ -127,12 +136,22 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 		return fail(err)
 	}
 	if d.o.Core {
-		if err := dumpCore(d.o.CorePattern); err != nil {
+		restore, err := dumpCore(d.o.CorePattern)
+		if err != nil {
 			d.complain(err)
 		}
+		defer restore()
+	}
+	if d.o.AddressMonitoring {
+		stop, err := logAddresses(d.log)
+		if err != nil {
+			return fail(err)
+		}
+		defer stop()
 	}
 	d.script("startup_script", &c.Global.Startup, c.Global.StartupTimeout)
 	status := parent.New(d.options()).Run(g)
+	d.timetable.Close()
 	d.script("shutdown_script", &c.Global.Shutdown, c.Global.ShutdownTimeout)
 	d.log.Info("stopped", "status", status)
 	return status
@@ -148,6 +167,15 @@ func (d *director) options() parent.Options {
 		signal.Notify(signals, syscall.SIGINT)
 	}
 	signal.Ignore(syscall.SIGPIPE)
+	d.timetable = &files.Timetable{Reload: func() { signals <- syscall.SIGHUP }, Say: func(what string, err error) {
+		if err != nil {
+			err = fmt.Errorf("%s: %w", what, err)
+			d.complain(err)
+			return
+		}
+		d.log.Info("timetable", "what", what)
+	}}
+	d.timetable.Start()
 	complaints := os.Stderr
 	if d.running != nil {
 		complaints = nil
@@ -180,11 +208,37 @@ func (d *director) options() parent.Options {
 
 // reload reads the configuration anew for the loop.
 func (d *director) reload() (*parent.Generation, error) {
-	l, err := load(d.o, d.problem)
+	r := d.inForce.Load()
+	unmark, err := files.Mark(r.File, d.pidPath)
+	if err != nil {
+		d.complain(err)
+	}
+	var found []syntax.Problem
+	l, err := load(d.o, func(p syntax.Problem) {
+		found = append(found, p)
+		d.problem(p)
+	})
+	unmark()
+	if r.Check && r.CheckLog != "" {
+		if err := report(r.CheckLog, found); err != nil {
+			d.complain(err)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	return d.generation(l)
+}
+
+// report writes what the test of a new configuration found to the file of
+// reload_check_config. That it is tested before anything changes is so without
+// the keyword, too.
+func report(path string, found []syntax.Problem) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("reload_check_config: %w", err)
+	}
+	return errors.Join(syntax.Report(f, "text", version, found), f.Close())
 }
 
 // generation wires a configuration.
@@ -201,6 +255,9 @@ func (d *director) generation(l *loaded) (*parent.Generation, error) {
 		d.listeners.use(g.Listeners)
 		d.agentx.Store(&l.observe.SNMP.Master)
 		d.dumps.Config = l.conf
+		r := l.conf.Global.Reload
+		d.inForce.Store(&r)
+		d.timetable.Configure(r.TimeFile, r.Repeat)
 		if err := d.exits.configure(l.conf); err != nil {
 			d.complain(err)
 		}
@@ -246,14 +303,27 @@ func (d *director) script(keyword string, s *notify.Script, limit time.Duration)
 	}
 }
 
-// dumpCore lets the processes of vigild leave a core dump when they crash.
-func dumpCore(pattern string) error {
-	err := os.Setenv("GOTRACEBACK", "crash") // for those that are started from here
+// corePattern is where the kernel keeps the names of core dumps.
+const corePattern = "/proc/sys/kernel/core_pattern"
+
+// dumpCore lets the processes of vigild leave a core dump when they crash, and
+// returns what gives the kernel back the pattern of names that it had.
+func dumpCore(pattern string) (restore func(), err error) {
+	restore = func() {}
+	err = os.Setenv("GOTRACEBACK", "crash") // for those that are started from here
 	err = errors.Join(err, proc.UnlimitCore())
-	if pattern != "" {
-		err = errors.Join(err, os.WriteFile("/proc/sys/kernel/core_pattern", []byte(pattern), 0))
+	if pattern == "" {
+		return restore, err
 	}
-	return err
+	old, failed := os.ReadFile(corePattern)
+	if failed == nil {
+		failed = os.WriteFile(corePattern, []byte(pattern), 0)
+	}
+	if failed == nil {
+		// It was like that before, so it can be written.
+		restore = func() { _ = os.WriteFile(corePattern, old, 0) }
+	}
+	return restore, errors.Join(err, failed)
 }
 
 // tell talks to the service manager, and at the first READY to whoever waits

@@ -140,7 +140,7 @@ func pidOptions() []option {
 		{'r', "vrrp_pid", value, "FILE", "Use specified pidfile for the vrrp role", text(func(o *Options) *string { return &o.VRRPPID })},
 		{'T', "genhash", nothing, "", "Be genhash (this must be the first option)", flag(func(o *Options) *bool { return &o.Genhash })},
 		{'c', "checkers_pid", value, "FILE", "Use specified pidfile for the check role", text(func(o *Options) *string { return &o.CheckersPID })},
-		{'a', "address-monitoring", nothing, "", "Taken for compatibility: addresses are always reported", flag(func(o *Options) *bool { return &o.AddressMonitoring })},
+		{'a', "address-monitoring", nothing, "", "Log every address that is added or removed, by whomever", flag(func(o *Options) *bool { return &o.AddressMonitoring })},
 		{'b', "bfd_pid", value, "FILE", "Use specified pidfile for the BFD part", text(func(o *Options) *string { return &o.BFDPID })},
 	}
 }
