@@ -27,7 +27,6 @@ import (
 
 	"github.com/vigild/vigild/config/syntax"
 	"github.com/vigild/vigild/engine/health"
-	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/vrrp"
 )
 
@@ -142,32 +141,6 @@ type AgentX struct {
 	ConflictTraps bool `koanf:"conflict_traps"`
 }
 
-// SMTP is what keepalived.conf has no words for.
-type SMTP struct {
-	TLS          string        `koanf:"tls"` // none, starttls or tls
-	CAFile       string        `koanf:"ca_file"`
-	Username     string        `koanf:"username"`
-	Password     string        `koanf:"password"`
-	PasswordFile string        `koanf:"password_file"`
-	Helo         string        `koanf:"helo"`
-	MaxAge       time.Duration `koanf:"max_age"`
-}
-
-// Webhook is one receiver of JSON documents.
-type Webhook struct {
-	Name       string            `koanf:"name"`
-	URL        string            `koanf:"url"`
-	Secret     string            `koanf:"secret"`
-	SecretFile string            `koanf:"secret_file"`
-	Headers    map[string]string `koanf:"headers"`
-	Timeout    time.Duration     `koanf:"timeout"`
-	Retries    int               `koanf:"retries"`
-	MaxAge     time.Duration     `koanf:"max_age"`
-	CAFile     string            `koanf:"ca_file"`
-	CertFile   string            `koanf:"cert_file"`
-	KeyFile    string            `koanf:"key_file"`
-}
-
 // Log is the log.
 type Log struct {
 	Format string `koanf:"format"` // text, json, syslog or journald
@@ -202,6 +175,8 @@ func defaults() map[string]any {
 		"otlp/ca_file": "", "otlp/cert_file": "", "otlp/key_file": "", "otlp/traces": true, "otlp/logs": true,
 		"snmp/enabled": false, "snmp/master": "/var/agentx/master", "snmp/timeout": "5s", "snmp/reconnect": "30s", "snmp/conflict_traps": false,
 		"smtp/tls": "none", "smtp/ca_file": "", "smtp/username": "", "smtp/password": "", "smtp/password_file": "", "smtp/helo": "", "smtp/max_age": "1h",
+		"smtp/auth": "auto", "smtp/style": "keepalived", "smtp/template_file": "", "smtp/digest_after": 0, "smtp/digest_wait": "10s",
+		"smtp/spool": "", "smtp/spool_bytes": 64 << 20, "smtp/file": "",
 		"webhooks":   []any{},
 		"log/format": "text", "log/level": "info",
 		"retention/events": 10_000,
@@ -392,6 +367,9 @@ func (o *Settings) check() error {
 	positive("snmp/timeout", o.SNMP.Timeout)
 	positive("snmp/reconnect", o.SNMP.Reconnect)
 	oneOf("smtp/tls", o.SMTP.TLS, "none", "starttls", "tls")
+	oneOf("smtp/auth", o.SMTP.Auth, "auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256")
+	oneOf("smtp/style", o.SMTP.Style, "keepalived", "explained")
+	errs = append(errs, o.SMTP.check()...)
 	if o.SMTP.Password != "" && o.SMTP.PasswordFile != "" {
 		errs = append(errs, errors.New("settings: smtp/password and smtp/password_file exclude each other"))
 	}
@@ -416,37 +394,6 @@ func (o *Settings) check() error {
 	return errors.Join(append(errs, o.checkWebhooks()...)...)
 }
 
-func (o *Settings) checkWebhooks() []error {
-	var errs []error
-	names := map[string]bool{}
-	for i := range o.Webhooks {
-		w := &o.Webhooks[i]
-		key := "webhooks/" + strconv.Itoa(i)
-		u, err := url.Parse(w.URL)
-		if err != nil || !isURL(w.URL) {
-			errs = append(errs, fmt.Errorf("settings: %s/url: %q is not a URL with http or https", key, w.URL))
-			continue
-		}
-		if w.Name == "" {
-			w.Name = u.Hostname()
-		}
-		if names[w.Name] {
-			errs = append(errs, fmt.Errorf("settings: %s/name: there are two webhooks named %q", key, w.Name))
-		}
-		names[w.Name] = true
-		if w.Secret != "" && w.SecretFile != "" {
-			errs = append(errs, fmt.Errorf("settings: %s/secret and secret_file exclude each other", key))
-		}
-		if (w.CertFile == "") != (w.KeyFile == "") {
-			errs = append(errs, fmt.Errorf("settings: %s/cert_file and key_file belong together", key))
-		}
-		if w.Timeout < 0 || w.MaxAge < 0 || w.Retries < 0 {
-			errs = append(errs, fmt.Errorf("settings: %s: a time or count below 0", key))
-		}
-	}
-	return errs
-}
-
 func isPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return err == nil && n <= 65535
@@ -455,47 +402,4 @@ func isPort(s string) bool {
 func isURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
-}
-
-// Apply puts what vigil.yaml says about mail and webhooks into the settings of the notifiers, reading the files that
-// hold secrets. node is the name of this router.
-func (o *Settings) Apply(n *notify.Settings, node string) error {
-	password, err := secret(o.SMTP.Password, o.SMTP.PasswordFile)
-	if err != nil {
-		return fmt.Errorf("smtp/password_file: %w", err)
-	}
-	n.SMTP.TLS, n.SMTP.CAFile = notify.TLSMode(o.SMTP.TLS), o.SMTP.CAFile
-	n.SMTP.User, n.SMTP.Password, n.SMTP.MaxAge = o.SMTP.Username, password, o.SMTP.MaxAge
-	if o.SMTP.Helo != "" {
-		n.SMTP.Helo = o.SMTP.Helo
-	}
-	n.Webhooks = nil
-	for i := range o.Webhooks {
-		w := &o.Webhooks[i]
-		key, err := secret(w.Secret, w.SecretFile)
-		if err != nil {
-			return fmt.Errorf("webhooks/%d/secret_file: %w", i, err)
-		}
-		tries := 0
-		if w.Retries > 0 {
-			tries = w.Retries + 1
-		}
-		n.Webhooks = append(n.Webhooks, notify.WebhookSettings{
-			Name: w.Name, URL: w.URL, Node: node, Secret: key, Headers: w.Headers, Timeout: w.Timeout, MaxTries: tries, MaxAge: w.MaxAge,
-			CAFile: w.CAFile, CertFile: w.CertFile, KeyFile: w.KeyFile,
-		})
-	}
-	return nil
-}
-
-// secret gives the words of a file, or the value itself.
-func secret(value, file string) (string, error) {
-	if file == "" {
-		return value, nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimRight(string(text), "\r\n"), nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/vrrp"
 )
@@ -71,28 +72,37 @@ func TestDefaults(t *testing.T) {
 // TestErrors: each names the key.
 func TestErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"web:\n  lisen: [\":1\"]\n":                         `there is no setting web/lisen, did you mean web/listen?`,
-		"wob: 1\n":                                          `there is no setting wob`,
-		"web: [\n":                                          `vigil.yaml: yaml:`,
-		"web:\n  listen: [\"10112\"]\n":                     `web/listen: "10112" is not host:port`,
-		"web:\n  listen: [\":70000\"]\n":                    `web/listen: ":70000" is not host:port`,
-		"log:\n  level: loud\n":                             `log/level: "loud" is not debug, info, warn, error`,
-		"log:\n  format: xml\n":                             `log/format: "xml" is not`,
-		"otlp:\n  protocol: udp\n":                          `otlp/protocol: "udp" is not http/protobuf, grpc`,
-		"otlp:\n  endpoint: collector:4317\n":               `otlp/endpoint: "collector:4317" is not a URL`,
-		"otlp:\n  timeout: 0s\n":                            `otlp/timeout: "0s" is not a time above 0`,
-		"otlp:\n  timeout: soon\n":                          `timeout`,
-		"smtp:\n  tls: ssl\n":                               `smtp/tls: "ssl" is not none, starttls, tls`,
-		"smtp:\n  password: a\n  password_file: b\n":        `smtp/password and smtp/password_file exclude each other`,
-		"control:\n  mode: rw\n":                            `control/mode: "rw" is not an octal file mode`,
-		"retention:\n  events: 0\n":                         `retention/events: "0" is not from 1 to 1000000`,
-		"metrics:\n  tier: most\n":                          `settings: metrics/tier: "most" is not aggregate, basic, full`,
-		"sampling:\n  ratio: 2\n":                           `sampling/ratio: "2" is not from 0 to 1`,
-		"webhooks:\n  - url: ftp://x\n":                     `webhooks/0/url: "ftp://x" is not a URL with http or https`,
-		"webhooks:\n  - url: http://x\n  - url: http://x\n": `there are two webhooks named "x"`,
-		"webhooks:\n  - url: http://x\n    secrt: s\n":      `invalid keys: secrt`,
-		"webhooks:\n  - url: http://x\n    key_file: s\n":   `webhooks/0/cert_file and key_file belong together`,
-		"webhooks:\n  - url: http://x\n    timeout: -1s\n":  `webhooks/0: a time or count below 0`,
+		"web:\n  lisen: [\":1\"]\n":                                             `there is no setting web/lisen, did you mean web/listen?`,
+		"wob: 1\n":                                                              `there is no setting wob`,
+		"web: [\n":                                                              `vigil.yaml: yaml:`,
+		"web:\n  listen: [\"10112\"]\n":                                         `web/listen: "10112" is not host:port`,
+		"web:\n  listen: [\":70000\"]\n":                                        `web/listen: ":70000" is not host:port`,
+		"log:\n  level: loud\n":                                                 `log/level: "loud" is not debug, info, warn, error`,
+		"log:\n  format: xml\n":                                                 `log/format: "xml" is not`,
+		"otlp:\n  protocol: udp\n":                                              `otlp/protocol: "udp" is not http/protobuf, grpc`,
+		"otlp:\n  endpoint: collector:4317\n":                                   `otlp/endpoint: "collector:4317" is not a URL`,
+		"otlp:\n  timeout: 0s\n":                                                `otlp/timeout: "0s" is not a time above 0`,
+		"otlp:\n  timeout: soon\n":                                              `timeout`,
+		"smtp:\n  tls: ssl\n":                                                   `smtp/tls: "ssl" is not none, starttls, tls`,
+		"smtp:\n  password: a\n  password_file: b\n":                            `smtp/password and smtp/password_file exclude each other`,
+		"control:\n  mode: rw\n":                                                `control/mode: "rw" is not an octal file mode`,
+		"retention:\n  events: 0\n":                                             `retention/events: "0" is not from 1 to 1000000`,
+		"metrics:\n  tier: most\n":                                              `settings: metrics/tier: "most" is not aggregate, basic, full`,
+		"sampling:\n  ratio: 2\n":                                               `sampling/ratio: "2" is not from 0 to 1`,
+		"webhooks:\n  - url: ftp://x\n":                                         `webhooks/0/url: "ftp://x" is not a URL with http or https`,
+		"webhooks:\n  - url: http://x\n  - url: http://x\n":                     `there are two webhooks named "x"`,
+		"webhooks:\n  - url: http://x\n    secrt: s\n":                          `invalid keys: secrt`,
+		"webhooks:\n  - url: http://x\n    key_file: s\n":                       `webhooks/0/cert_file and key_file belong together`,
+		"smtp:\n  auth: ntlm\n":                                                 `smtp/auth: "ntlm" is not auto, plain`,
+		"smtp:\n  style: loud\n":                                                `smtp/style: "loud" is not keepalived, explained`,
+		"smtp:\n  spool: here\n":                                                `smtp/spool: "here" is not an absolute path`,
+		"smtp:\n  digest_after: -1\n":                                           `smtp/digest_after`,
+		"webhooks:\n  - url: http://x\n    only: {kinds: [exec.done]}\n":        `webhooks/0/only/kinds: exec.done is not one of`,
+		"webhooks:\n  - url: http://x\n    only: {states: [master]}\n":          `webhooks/0/only/states: `,
+		"webhooks:\n  - url: http://x\n    only: {reasons: [bad luck]}\n":       `webhooks/0/only/reasons: `,
+		"webhooks:\n  - url: http://x\n    only: {names: [\"[\"]}\n":            `webhooks/0/only/names: "["`,
+		"webhooks:\n  - url: http://x\n    template: a\n    template_file: b\n": `webhooks/0/template and template_file exclude each other`,
+		"webhooks:\n  - url: http://x\n    timeout: -1s\n":                      `webhooks/0: a time or count below 0`,
 	} {
 		_, err := Load(From{File: write(t, text)})
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -111,7 +121,9 @@ func TestApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, err := Load(From{File: write(t, "smtp:\n  tls: starttls\n  username: u\n  password_file: "+secretFile+"\n  helo: h\n"+
-		"webhooks:\n  - url: https://hooks.example.org/v\n    secret_file: "+secretFile+"\n    headers: {X-Y: z}\n    timeout: 2s\n    retries: 3\n")})
+		"  auth: login\n  style: explained\n  template_file: "+secretFile+"\n  digest_after: 5\n  digest_wait: 3s\n  spool: /var/spool/v\n  spool_bytes: 9\n  file: /tmp/x\n"+
+		"webhooks:\n  - url: https://hooks.example.org/v\n    secret_file: "+secretFile+"\n    headers: {X-Y: z}\n    timeout: 2s\n    retries: 3\n"+
+		"    template: slack\n    type: text/plain\n    proxy: direct\n    only: {kinds: [vrrp.state], names: [\"VI_*\"], states: [FAULT], reasons: [interface]}\n")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +134,14 @@ func TestApply(t *testing.T) {
 	if s := n.SMTP; s.TLS != notify.TLSStartTLS || s.User != "u" || s.Password != "s3" || s.Helo != "h" || s.Server != "mail" {
 		t.Errorf("mail %+v", s)
 	}
+	if s := n.SMTP; s.Auth != "login" || s.Style != notify.StyleExplained || s.Template != "s3\n" || s.DigestAfter != 5 || s.DigestWait != 3*time.Second ||
+		s.Spool != "/var/spool/v" || s.SpoolMax != 9 || s.File != "/tmp/x" {
+		t.Errorf("mail %+v", s)
+	}
 	want := notify.WebhookSettings{
+		Template: "slack", Type: "text/plain", Proxy: "direct", Only: notify.WebhookFilter{
+			Kinds: []event.Kind{event.VRRPState}, Names: []string{"VI_*"}, States: []event.State{event.Fault}, Reasons: []event.Reason{event.Interface},
+		},
 		Name: "hooks.example.org", URL: "https://hooks.example.org/v", Node: "r1", Secret: "s3",
 		Headers: map[string]string{"X-Y": "z"}, Timeout: 2 * time.Second, MaxTries: 4,
 	}
