@@ -22,7 +22,9 @@ func (p *Pool) configure(in *Configure) {
 	old := p.settings
 	p.settings, p.config, p.entropy = in.Settings, in.Cause, p.entropy^in.Entropy
 	p.generation++
-	r := reload{p: p, first: first, before: p.services, byName: p.byName}
+	asked := p.overrides
+	p.overrides = nil
+	r := reload{p: p, first: first, asked: asked, before: p.services, byName: p.byName}
 	p.services = make([]*service, 0, len(in.Settings.Services))
 	p.byName = make(map[string]*service, len(in.Settings.Services))
 	p.servers = make([]*server, 0, len(p.servers))
@@ -92,6 +94,8 @@ type reload struct {
 	first  bool
 	before []*service
 	byName map[string]*service
+	// asked are the weights that were asked for before.
+	asked map[event.Subject]int32
 }
 
 // service carries over, or makes, one virtual server. Of two with one name the
@@ -121,6 +125,31 @@ func (r *reload) service(i int, set *ServiceSettings) {
 		p.tally.Suspends++
 	}
 	p.carry(s)
+	if len(r.asked) > 0 {
+		r.override(s)
+	}
+}
+
+// override carries over the weights that somebody asked for.
+func (r *reload) override(s *service) {
+	for _, v := range s.servers {
+		w, ok := r.asked[v.subject]
+		if !ok {
+			continue
+		}
+		if r.p.overrides == nil {
+			r.p.overrides = map[event.Subject]int32{}
+		}
+		r.p.overrides[v.subject] = w
+		if v.overridden {
+			continue
+		}
+		before := v.weight
+		v.overridden, v.override, v.weight = true, w, w
+		if v.up {
+			s.alive += int64(w) - int64(before)
+		}
+	}
 }
 
 // carry carries over, or makes, the servers of a virtual server.

@@ -72,6 +72,7 @@
 //	server any      pass    its probe is shared   all whose probe it is                     vigild share
 //	server any      weight  -                     edited                                    compat misc-dynamic
 //	server any      admin   -                     edited, until it is cleared               compat set-weight
+//	server any      start   a weight was asked    as it was, from the start                 vigild set-weight-restart
 //	server any      suspend -                     DISABLED, stays in the pool               compat ha-suspend
 //	server DISABLED resume  -                     as it was                                 vigild resume-suspended
 //	server DISABLED wake    -                     as it was, checked within a second        compat ha-suspend

@@ -167,8 +167,10 @@ type TimeoutsDone struct {
 	Start, End event.Instant
 }
 
-// SetWeight overrides the weight of a server for as long as the worker runs, or
-// until Clear: what SNMP and people ask for. 0 drains.
+// SetWeight overrides the weight of a server for as long as it is configured, or
+// until Clear: what SNMP and people ask for. 0 drains. One that comes before the
+// first Configure is in force from the start, so that who was drained before a
+// restart gets nobody in between.
 type SetWeight struct {
 	Server event.Subject
 	Weight int32

@@ -48,6 +48,8 @@ type Pool struct {
 	sessions map[string]Session
 	masters  map[string]Master
 	present  map[netip.Addr]bool
+	// overrides are the weights that somebody asked for, nil for none.
+	overrides map[event.Subject]int32
 
 	kernel kernel
 	daemon daemon

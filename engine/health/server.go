@@ -182,12 +182,22 @@ func (p *Pool) reweigh(v *server, id CheckID, reason event.Reason, cause event.R
 
 // setWeight overrides the weight of a server.
 func (p *Pool) setWeight(in SetWeight) {
+	if p.overrides == nil {
+		p.overrides = map[event.Subject]int32{}
+	}
+	delete(p.overrides, in.Server)
 	s := p.byName[in.Server.Name]
+	if p.settings == nil && !in.Clear {
+		p.overrides[in.Server] = max(in.Weight, 0)
+	}
 	if s == nil || p.stopping {
 		return
 	}
 	for _, v := range s.servers {
 		if v.subject == in.Server {
+			if !in.Clear {
+				p.overrides[in.Server] = max(in.Weight, 0)
+			}
 			v.overridden, v.override = !in.Clear, max(in.Weight, 0)
 			p.reweigh(v, noCheck, event.Admin, in.Cause)
 		}

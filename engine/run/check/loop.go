@@ -6,6 +6,7 @@ package check
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -23,6 +24,8 @@ type LoopOptions struct {
 	Publish func([]event.Event)
 	// Exec asks for a program to be run; Ran must be told of its end under the same id.
 	Exec func(id uint64, name string)
+	// Forget ends a program that Exec asked for; nobody need be told of its end.
+	Forget func(id uint64)
 	// Plane is the data plane, which the loop closes.
 	Plane Plane
 	// Connections is how many TCP connections may be under way, Probes how many probes of other kinds; 0 means 16,384
@@ -92,7 +95,7 @@ func New(opts LoopOptions) (l *Loop, err error) {
 		return nil, errors.Join(err, l.engine.Close(), l.inbox.close())
 	}
 	l.hands = newHands(opts.Plane, theirs, l.inbox)
-	l.probes = probes{loop: l, going: map[health.CheckID]context.CancelFunc{}}
+	l.probes = probes{loop: l, going: map[health.CheckID]context.CancelFunc{}, programs: map[health.CheckID]uint64{}}
 	return l, nil
 }
 
@@ -166,22 +169,26 @@ func (l *Loop) takeIn() {
 	}
 	if len(outcomes) > 0 {
 		l.probes.ended(len(outcomes))
-		l.step(&health.Outcomes{List: outcomes})
+	}
+	for some := range slices.Chunk(outcomes, outcomesMost) {
+		l.step(&health.Outcomes{List: some})
 	}
 }
 
-// collect brings the connections that have ended to the pool, all of them in one step: what they change is then
-// programmed together.
+// outcomesMost is how many outcomes are one step: each failure may be two events of more than a kilobyte, and ten
+// thousand servers may fail at once.
+const outcomesMost = 256
+
+// collect brings the connections that have ended to the pool, many in one step: what they change is then programmed
+// together.
 func (l *Loop) collect() {
-	results := l.engine.Collect()
-	if len(results) == 0 {
-		return
+	for some := range slices.Chunk(l.engine.Collect(), outcomesMost) {
+		l.connected.List = l.connected.List[:0]
+		for i := range some {
+			l.connected.List = append(l.connected.List, connected(&some[i]))
+		}
+		l.step(&l.connected)
 	}
-	l.connected.List = l.connected.List[:0]
-	for i := range results {
-		l.connected.List = append(l.connected.List, connected(&results[i]))
-	}
-	l.step(&l.connected)
 }
 
 // chore does one piece of what is done by and by.

@@ -46,19 +46,20 @@ func tcp(at netip.AddrPort) string {
 
 // stage is a loop that runs, and what it says.
 type stage struct {
-	t      *testing.T
-	loop   *Loop
-	mu     sync.Mutex
-	events []event.Event
-	more   chan struct{}
-	execs  chan uint64
-	ended  chan error
-	plane  Plane
+	t         *testing.T
+	loop      *Loop
+	mu        sync.Mutex
+	events    []event.Event
+	more      chan struct{}
+	execs     chan uint64
+	forgotten chan uint64
+	ended     chan error
+	plane     Plane
 }
 
 func play(t *testing.T, change func(*LoopOptions)) *stage {
 	t.Helper()
-	s := &stage{t: t, more: make(chan struct{}, 1), execs: make(chan uint64, 100), ended: make(chan error, 1), plane: NewDry()}
+	s := &stage{t: t, more: make(chan struct{}, 1), execs: make(chan uint64, 100), forgotten: make(chan uint64, 100), ended: make(chan error, 1), plane: NewDry()}
 	o := LoopOptions{
 		Epoch: 7, Plane: s.plane, Trouble: func(err error) { t.Error(err) },
 		Publish: func(es []event.Event) {
@@ -70,7 +71,8 @@ func play(t *testing.T, change func(*LoopOptions)) *stage {
 			default:
 			}
 		},
-		Exec: func(id uint64, _ string) { s.execs <- id },
+		Exec:   func(id uint64, _ string) { s.execs <- id },
+		Forget: func(id uint64) { s.forgotten <- id },
 	}
 	if change != nil {
 		change(&o)
@@ -280,6 +282,49 @@ func TestPrograms(t *testing.T) {
 	answer(ipc.Ran{})
 	answer(ipc.Ran{Status: 1, Reason: event.FailExit})
 	s.state(event.Down, event.FailScriptExit)
+	// One that runs for a server that is no more is of no use any more; those that ended are not taken back.
+	var going uint64
+	select {
+	case going = <-s.execs:
+	case <-time.After(patience):
+		t.Fatal("no program is asked for")
+	}
+	s.configure(one(tcp(netip.MustParseAddrPort("192.0.2.2:80"))))
+	select {
+	case id := <-s.forgotten:
+		if id != going || len(s.forgotten) > 0 {
+			t.Errorf("program %d is taken back, want %d; %d more are", id, going, len(s.forgotten))
+		}
+	case <-time.After(patience):
+		t.Fatal("the program is not taken back")
+	}
+}
+
+// TestMassFailure: what fails at once is judged in steps of bounded size, and all of it is.
+func TestMassFailure(t *testing.T) {
+	const servers = 2000
+	var most int
+	var s *stage
+	s = play(t, func(o *LoopOptions) {
+		publish := o.Publish
+		o.Publish = func(es []event.Event) {
+			most = max(most, len(es))
+			publish(es)
+		}
+	})
+	var text strings.Builder
+	for i := range servers {
+		// Nobody listens there, and the answer comes at once.
+		fmt.Fprintf(&text, " real_server 127.3.%d.%d 9 {\n  TCP_CHECK {\n   connect_timeout 5\n   warmup 0\n   retry 0\n  }\n }\n", i/250, 1+i%250)
+	}
+	s.configure(one(text.String()))
+	for range servers {
+		s.state(event.Down, event.FailConnectRefused)
+	}
+	s.until("empty pool", func(e *event.Event) bool { return e.Kind == event.ServiceQuorum && e.To == event.Down })
+	if most > 4*outcomesMost {
+		t.Errorf("%d events at once", most)
+	}
 }
 
 // TestSlowProbesWaitForRoom: those beyond the bound wait for their turn, and all come to their end.

@@ -21,7 +21,9 @@ type probes struct {
 	// going ends them; waiting are those for which there is no room yet.
 	going   map[health.CheckID]context.CancelFunc
 	waiting []health.Probe
-	running int
+	// programs are those that the parent runs, by the name of the probe.
+	programs map[health.CheckID]uint64
+	running  int
 }
 
 // nameOf and partsOf make one number of a check and its turn, and take it apart.
@@ -39,6 +41,7 @@ func (s *probes) begin(p health.Probe) {
 	c, ok := v.Check.Prober.(*probe.Check)
 	switch {
 	case v.Check.Kind == event.CheckerMisc:
+		s.programs[p.Check] = nameOf(p)
 		l.opts.Exec(nameOf(p), v.Check.Spec)
 	case !ok:
 		// The configuration gives every check what runs it.
@@ -83,6 +86,10 @@ func (s *probes) forget(id health.CheckID) {
 		cancel()
 		delete(s.going, id)
 	}
+	if name, ok := s.programs[id]; ok {
+		s.loop.opts.Forget(name)
+		delete(s.programs, id)
+	}
 }
 
 func (s *probes) close() {
@@ -102,6 +109,9 @@ func connected(r *dial.Result) health.Outcome {
 func (l *Loop) Ran(id uint64, r *ipc.Ran) {
 	l.inbox.put(func() {
 		check, serial := partsOf(id)
+		if l.probes.programs[check] == id {
+			delete(l.probes.programs, check)
+		}
 		v, ok := l.pool.Check(check)
 		o := ranOutcome(r, ok && v.Check.Dynamic)
 		o.Check, o.Serial = check, serial

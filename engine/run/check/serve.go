@@ -79,7 +79,8 @@ func Serve(ctx context.Context, link *ipc.Link, o Options) error {
 	}
 	loop, err := o.Open(LoopOptions{
 		Epoch: s.epoch, Publish: link.Publish, Trouble: s.denied,
-		Exec: func(id uint64, name string) { link.Send(ipc.Frame{Type: ipc.Exec, ID: id, Name: name}) },
+		Exec:   func(id uint64, name string) { link.Send(ipc.Frame{Type: ipc.Exec, ID: id, Name: name}) },
+		Forget: func(id uint64) { link.Send(ipc.Frame{Type: ipc.Exec, ID: id}) },
 	})
 	if err != nil {
 		return fmt.Errorf("open the check loop: %w", err)
@@ -231,10 +232,11 @@ func (s *server) sendFile(f ipc.Frame, contents []byte) {
 // input takes what the parent knows and the pool follows.
 func (s *server) input(f *ipc.Frame) {
 	for _, r := range f.Resume {
-		s.resume = append(s.resume, health.Resume{
-			Server: event.Subject{Kind: event.SubjectRealServer, Name: r.Name, Sub: r.Sub}, State: r.State,
-			Weight: r.Weight, HasWeight: r.HasWeight, Since: r.Since,
-		})
+		who := event.Subject{Kind: event.SubjectRealServer, Name: r.Name, Sub: r.Sub}
+		if r.Sub == "" {
+			who.Kind = event.SubjectVirtualServer
+		}
+		s.resume = append(s.resume, health.Resume{Server: who, State: r.State, Weight: r.Weight, HasWeight: r.HasWeight, Since: r.Since})
 	}
 	r := f.Ran
 	if r == nil {
@@ -247,8 +249,10 @@ func (s *server) input(f *ipc.Frame) {
 		s.loop.Input(health.Session{Object: r.Object.Name, Up: r.Value != 0, Cause: f.Ref})
 	case event.SubjectInstance:
 		s.loop.Input(health.Master{Instance: r.Object.Name, State: event.State(r.Value), Cause: f.Ref})
+	case event.SubjectRealServer:
+		s.loop.Input(health.SetWeight{Server: r.Object, Weight: int32(r.Value), Clear: r.Reason != event.ReasonNone, Cause: f.Ref})
 	case event.SubjectNone, event.SubjectGroup, event.SubjectInterface, event.SubjectScript, event.SubjectProcess,
-		event.SubjectVirtualServer, event.SubjectRealServer, event.SubjectWorker, event.SubjectConfig,
+		event.SubjectVirtualServer, event.SubjectWorker, event.SubjectConfig,
 		event.SubjectChannel, event.SubjectRouter:
 	}
 }

@@ -141,6 +141,22 @@ func TestServe(t *testing.T) {
 	p.link.Send(ipc.Frame{Type: ipc.Input, Ran: &ipc.Ran{Object: event.Subject{Kind: event.SubjectFile, Name: "f"}, Value: 1}})
 	p.want(ipc.Events, says("192.0.2.8:80", event.Down))
 
+	seven := event.Subject{Kind: event.SubjectRealServer, Name: "tcp/10.9.0.1:80", Sub: "192.0.2.7:80"}
+	weighs := func(reason event.Reason, now int64) {
+		t.Helper()
+		p.link.Send(ipc.Frame{Type: ipc.Input, Ran: &ipc.Ran{Object: seven, Value: 4, Reason: reason}})
+		p.want(ipc.Events, func(f *ipc.Frame) bool {
+			for i := range f.Events {
+				if e := &f.Events[i]; e.Subject == seven && e.Reason == event.Admin && e.Evidence.Check.WeightNow == now {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	weighs(event.ReasonNone, 4)
+	weighs(event.Reload, 1)
+
 	p.link.Send(ipc.Frame{Type: ipc.TallyPlease, ID: 9})
 	counted := p.want(ipc.Tallies, nil)
 	message, err := role.Contents(&counted)

@@ -96,7 +96,9 @@ type Loop struct {
 	shares map[uint64]int
 	// servers is what the check worker was doing, for one that is restarted;
 	// serverRows is the description that the last one gave.
-	servers    map[event.Subject]ipc.Resumed
+	servers map[event.Subject]ipc.Resumed
+	// weights are those that somebody asked for, as the check role hears of them.
+	weights    map[event.Subject]ipc.Frame
 	serverRows *os.File
 	// serverRowsID is the configuration that they describe, as the counters name it.
 	serverRowsID uint64
@@ -132,7 +134,7 @@ func New(o Options) *Loop {
 	return &Loop{
 		o: o, out: role.NewProducer(event.RoleParent, o.Clock), ledger: ledger.New(),
 		workers: make(map[event.Role]*worker), last: map[event.Subject]ipc.Frame{}, seen: map[uint64]uint64{},
-		dumps: map[uint64]os.Signal{}, denied: map[string]bool{}, shares: map[uint64]int{}, servers: map[event.Subject]ipc.Resumed{},
+		dumps: map[uint64]os.Signal{}, denied: map[string]bool{}, shares: map[uint64]int{}, servers: map[event.Subject]ipc.Resumed{}, weights: map[event.Subject]ipc.Frame{},
 		programs: programs{ended: make(chan outcome, 64), run: track.Once},
 		frames:   make(chan fromWorker, 64), exits: make(chan *Running, 8), reports: make(chan track.Report, 64),
 		loaded: make(chan loadResult, 1), answers: make(chan ipc.Frame, 8), done: make(chan struct{}),

@@ -25,14 +25,22 @@ type programs struct {
 	known   map[string]*track.ScriptSettings
 	running int
 	waiting []order
-	ended   chan outcome
-	run     func(context.Context, *track.ScriptSettings) track.Report
+	// going ends those that wait or run.
+	going map[asked]context.CancelFunc
+	ended chan outcome
+	run   func(context.Context, *track.ScriptSettings) track.Report
+}
+
+// asked is who asked for a program, and how he calls it.
+type asked struct {
+	who *Running
+	id  uint64
 }
 
 // order is one program to be run for a worker.
 type order struct {
 	who  *Running
-	ctx  context.Context //nolint:containedctx // the life of the worker that asked
+	ctx  context.Context //nolint:containedctx // until nobody wants it any more, or the worker that asked is gone
 	id   uint64
 	what *track.ScriptSettings
 }
@@ -51,10 +59,14 @@ func (r *programs) use(list []track.ScriptSettings) {
 	}
 }
 
-// exec takes an order of the check worker.
+// exec takes an order of the check worker; one without a name takes an order back.
 func (p *Loop) exec(w *worker, f *ipc.Frame) {
 	r := &p.programs
 	o := order{who: w.run, ctx: w.life, id: f.ID, what: r.known[f.Name]}
+	if f.Name == "" {
+		p.forget(asked{w.run, f.ID})
+		return
+	}
 	switch {
 	case o.what == nil:
 		// It asks by a generation that is not in force any more.
@@ -62,8 +74,23 @@ func (p *Loop) exec(w *worker, f *ipc.Frame) {
 	case len(r.waiting) >= waitingMost:
 		p.ran(outcome{o, track.Report{Reason: event.FailOverflow, Status: -1, Detail: "too many programs wait for their turn"}})
 	default:
+		var end context.CancelFunc
+		o.ctx, end = context.WithCancel(w.life)
+		if r.going == nil {
+			r.going = map[asked]context.CancelFunc{}
+		}
+		r.going[asked{o.who, o.id}] = end
 		r.waiting = append(r.waiting, o)
 		p.next()
+	}
+}
+
+// forget ends a program, with its children, or takes it out of the queue when its
+// turn comes.
+func (p *Loop) forget(a asked) {
+	if end := p.programs.going[a]; end != nil {
+		end()
+		delete(p.programs.going, a)
 	}
 }
 
@@ -75,7 +102,8 @@ func (p *Loop) next() {
 		r.waiting[0] = order{}
 		r.waiting = r.waiting[1:]
 		if o.ctx.Err() != nil {
-			continue // who asked is gone
+			p.forget(asked{o.who, o.id}) // who asked is gone
+			continue
 		}
 		r.running++
 		go func() {
@@ -95,6 +123,7 @@ func (p *Loop) next() {
 func (p *Loop) finished(o outcome) {
 	p.programs.running--
 	p.ran(o)
+	p.forget(asked{o.order.who, o.order.id})
 	p.next()
 }
 

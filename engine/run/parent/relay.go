@@ -148,6 +148,10 @@ func (p *Loop) command(f *ipc.Frame) {
 		p.reload()
 		return
 	}
+	if f.Name == CommandWeight {
+		p.weigh(f)
+		return
+	}
 	if f.Name == CommandTable {
 		p.table(f)
 		return

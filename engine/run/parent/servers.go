@@ -4,6 +4,7 @@
 package parent
 
 import (
+	"encoding/json"
 	"os"
 	"time"
 
@@ -20,6 +21,7 @@ func (p *Loop) pool(es []event.Event) {
 		switch {
 		case e.To == event.Deleted:
 			delete(p.servers, e.Subject)
+			delete(p.weights, e.Subject)
 			delete(p.last, e.Subject)
 		case e.Kind == event.ServerState:
 			p.server(e)
@@ -29,6 +31,7 @@ func (p *Loop) pool(es []event.Event) {
 				f.Ran.Value = 1
 			}
 			p.last[e.Subject] = f
+			p.servers[e.Subject] = ipc.Resumed{Name: e.Subject.Name, State: e.To, Since: e.At}
 			p.give(event.RoleVRRP, f)
 		}
 	}
@@ -74,6 +77,9 @@ func (p *Loop) brief(w *worker, lost bool) {
 		if len(f.Resume) > 0 {
 			w.run.Link.Send(f)
 		}
+	}
+	for _, f := range p.weights {
+		w.run.Link.Send(f)
 	}
 	for s, f := range p.last {
 		if s.Kind == event.SubjectBFD || s.Kind == event.SubjectFile {
@@ -139,6 +145,47 @@ func (p *Loop) table(f *ipc.Frame) {
 	}
 	p.answer(ipc.Frame{Type: ipc.Result, ID: f.ID, Name: f.Name, Error: "there are no virtual servers, or the check role is away"})
 }
+
+// CommandWeight overrides the weight of a real server; its body is a Weigh.
+const CommandWeight = "weight"
+
+// Weigh is the weight that somebody asks for.
+type Weigh struct {
+	// Server is the real server.
+	Server event.Subject `json:"server"`
+	// Weight is 0 to 2147483647; 0 lets no new connection in. Clear takes the
+	// override back.
+	Weight int32 `json:"weight"`
+	Clear  bool  `json:"clear,omitempty"`
+}
+
+// weigh passes the weight on, and keeps it for a check role that is restarted.
+func (p *Loop) weigh(f *ipc.Frame) {
+	var o Weigh
+	answer := ipc.Frame{Type: ipc.Result, ID: f.ID, Name: f.Name}
+	err := json.Unmarshal(f.Body, &o)
+	switch {
+	case err != nil:
+		answer.Error = err.Error()
+	case o.Server.Kind != event.SubjectRealServer || o.Server.Sorry() || o.Weight < 0:
+		answer.Error = "a weight from 0 on, of a real server, is asked for"
+	default:
+		in := ipc.Frame{Type: ipc.Input, Ran: &ipc.Ran{Object: o.Server, Value: int64(o.Weight)}}
+		if o.Clear {
+			in.Ran.Reason = event.Reload
+			delete(p.weights, o.Server)
+		} else if p.weights[o.Server] = in; len(p.weights) > weightsMost {
+			delete(p.weights, o.Server)
+			answer.Error = "too many weights are overridden"
+			break
+		}
+		p.give(event.RoleCheck, in)
+	}
+	p.answer(answer)
+}
+
+// weightsMost bounds the weights that are kept.
+const weightsMost = 1 << 17
 
 // endPrograms waits for the programs that ran for a worker that has ended.
 func (p *Loop) endPrograms() {

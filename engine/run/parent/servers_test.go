@@ -5,6 +5,7 @@ package parent
 
 import (
 	"context"
+	"encoding/json"
 	"syscall"
 	"testing"
 	"time"
@@ -95,6 +96,9 @@ func TestCheckRoleResumes(t *testing.T) {
 		weighed := server("192.0.2.3:80", event.Up, event.Up, event.WeightChanged)
 		weighed.Evidence.Check.WeightNow = 5
 		check.says(weighed)
+		check.says(event.Event{
+			Kind: event.ServiceQuorum, Subject: event.Subject{Kind: event.SubjectVirtualServer, Name: web}, From: event.Up, To: event.Down, At: 77,
+		})
 		check.end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
 		next := s.worker(event.RoleCheck)
 		next.want(ipc.Hello)
@@ -105,7 +109,10 @@ func TestCheckRoleResumes(t *testing.T) {
 			got[r.Sub] = r
 		}
 		down, five := got["192.0.2.1:80"], got["192.0.2.3:80"]
-		if len(got) != 2 || down.Name != web || down.State != event.Down || down.HasWeight || five.State != event.Up || !five.HasWeight || five.Weight != 5 {
+		if lost := got[""]; lost.Name != web || lost.State != event.Down || lost.Since != 77 {
+			t.Errorf("the quorum resumes as %+v", lost)
+		}
+		if len(got) != 3 || down.Name != web || down.State != event.Down || down.HasWeight || five.State != event.Up || !five.HasWeight || five.Weight != 5 {
 			t.Errorf("resumes %+v", got)
 		}
 		next.want(ipc.Input) // how the instance stands
@@ -164,6 +171,94 @@ func TestPrograms(t *testing.T) {
 		next.want(ipc.Hello)
 		next.want(ipc.Prepare)
 		next.quiet()
+	})
+}
+
+// TestProgramsAreTakenBack: what the check role has no use for any more ends, whether it runs or waits, and nothing is
+// told of it; what goes on beside it does.
+func TestProgramsAreTakenBack(t *testing.T) {
+	playWith(t, withServers, func(s *stage) {
+		_, check, _ := s.upWithServers()
+		began, release := make(chan context.Context, programsMost+2), make(chan struct{})
+		s.loop.programs.run = func(ctx context.Context, _ *track.ScriptSettings) track.Report {
+			began <- ctx
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+			return track.Report{Took: time.Second}
+		}
+		check.link.Send(ipc.Frame{Type: ipc.Exec, ID: 1, Name: "misc-1"})
+		s.pass(time.Second)
+		first := <-began
+		for i := range uint64(programsMost) {
+			check.link.Send(ipc.Frame{Type: ipc.Exec, ID: 2 + i, Name: "misc-1"})
+		}
+		s.pass(time.Second)
+		const waits = 1 + programsMost
+		for _, id := range []uint64{1, waits, 7777} { // one that runs, one that waits, one that never was
+			check.link.Send(ipc.Frame{Type: ipc.Exec, ID: id})
+		}
+		s.pass(time.Second)
+		if first.Err() == nil || len(began) != programsMost-1 {
+			t.Errorf("the program goes on (%v), and %d others run", first.Err(), len(began))
+		}
+		check.quiet()
+		release <- struct{}{}
+		if f := check.want(ipc.ExecDone); f.ID <= 1 || f.ID >= waits || f.Ran.Reason != event.ReasonNone {
+			t.Errorf("told %d, %+v", f.ID, f.Ran)
+		}
+		if n := len(s.loop.programs.going); n != programsMost-2 {
+			t.Errorf("%d are kept in mind", n)
+		}
+		close(release)
+		s.pass(time.Second)
+	})
+}
+
+// TestWeights that somebody asks for reach the check role, and the next one before it begins.
+func TestWeights(t *testing.T) {
+	playWith(t, withServers, func(s *stage) {
+		_, check, observe := s.upWithServers()
+		one, two := server("192.0.2.1:80", 0, 0, 0).Subject, server("192.0.2.2:80", 0, 0, 0).Subject
+		ask := func(id uint64, w Weigh, problem bool) {
+			t.Helper()
+			body, err := json.Marshal(w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			observe.link.Send(ipc.Frame{Type: ipc.Command, ID: id, Name: CommandWeight, Body: body})
+			if f := observe.want(ipc.Result); f.ID != id || (f.Error != "") != problem {
+				t.Errorf("answered %+v", f)
+			}
+		}
+		told := func(p *puppet, who event.Subject, value int64, reason event.Reason) {
+			t.Helper()
+			if f := p.want(ipc.Input); f.Ran == nil || f.Ran.Object != who || f.Ran.Value != value || f.Ran.Reason != reason {
+				t.Errorf("told %+v", f.Ran)
+			}
+		}
+		ask(1, Weigh{Server: one, Weight: 0}, false)
+		told(check, one, 0, event.ReasonNone)
+		ask(2, Weigh{Server: two, Weight: 5}, false)
+		told(check, two, 5, event.ReasonNone)
+		ask(3, Weigh{Server: two, Clear: true}, false)
+		told(check, two, 0, event.Reload)
+		ask(4, Weigh{Server: one, Weight: -1}, true)
+		ask(5, Weigh{Server: event.Subject{Kind: event.SubjectVirtualServer, Name: web}}, true)
+		check.quiet()
+		check.end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
+		next := s.worker(event.RoleCheck)
+		next.want(ipc.Hello)
+		next.want(ipc.Prepare)
+		next.ready(1, "")
+		told(next, one, 0, event.ReasonNone)
+		next.want(ipc.Input) // how the instance stands
+		next.want(ipc.Commit)
+		next.says(server(one.Sub, event.Up, event.Deleted, event.Reload))
+		if len(s.loop.weights) > 0 {
+			t.Error("the weight of a server that is gone is kept")
+		}
 	})
 }
 

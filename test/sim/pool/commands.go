@@ -153,6 +153,7 @@ func (p *player) weight(args []string) error {
 	in := health.SetWeight{Server: s, Clear: args[1] == "clear", Cause: p.world.outside()}
 	w, _ := strconv.Atoi(args[1])
 	in.Weight = int32(w)
+	p.world.weights = append(p.world.weights, in)
 	p.world.step(in)
 	return err
 }

@@ -59,6 +59,7 @@ type World struct {
 	masters []health.Master
 	values  []health.Value
 	session []health.Session
+	weights []health.SetWeight // since the daemon was started
 	cause   uint64
 
 	last []health.Resume // how it stood when the process was killed
@@ -291,6 +292,12 @@ func (w *World) start(set *health.Settings, resume []health.Resume) {
 	}
 	for _, s := range w.session {
 		w.step(s)
+	}
+	if resume == nil {
+		w.weights = nil // the whole daemon is new
+	}
+	for _, in := range w.weights {
+		w.step(in)
 	}
 	w.step(&health.Configure{Settings: set, Cause: w.outside(), Entropy: 1, Resume: resume})
 }
