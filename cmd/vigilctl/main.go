@@ -94,7 +94,7 @@ func (a *app) root() *cobra.Command {
 		Short: "Ask a running vigild what is true, what happened, and why",
 		Long: "vigilctl asks a running vigild, over its control socket, what is true now, what\n" +
 			"happened, and why; and it checks, prints and explains configurations. It changes\n" +
-			"nothing.",
+			"nothing but what it is told to.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// Whatever goes wrong before this is a mistake in the command line.
@@ -106,7 +106,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.errs)
 	root.PersistentFlags().StringVar(&a.socket, "socket", socket, "control socket of vigild (environment: VIGIL_SOCKET)")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON instead of text")
-	root.AddCommand(a.statusCommand(), a.whyCommand(), a.eventsCommand(), a.configCommand(), a.ipvsCommand(), a.alertsCommand(), a.dashboardsCommand(), a.versionCommand())
+	root.AddCommand(a.statusCommand(), a.whyCommand(), a.eventsCommand(), a.configCommand(), a.ipvsCommand(), a.realserverCommand(), a.alertsCommand(), a.dashboardsCommand(), a.versionCommand())
 	return root
 }
 
