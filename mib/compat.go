@@ -7,7 +7,7 @@ package mib
 // VIGIL-KEEPALIVED-COMPAT-MIB.txt.
 var Compat = Module{
 	Name: "VIGIL-KEEPALIVED-COMPAT-MIB",
-	Groups: []Group{
+	Groups: append([]Group{
 		{Name: "global", OID: Keepalived + ".1", Objects: []Object{
 			{Number: 1, Name: "version", Syntax: DisplayString},
 			{Number: 2, Name: "routerId", Syntax: DisplayString},
@@ -32,8 +32,8 @@ var Compat = Module{
 			{Number: 9, Name: "smtpEmailSmtpAlertVrrp", Syntax: Enumeration, Values: "on(1), off(2), unset(3)"},
 			{Number: 10, Name: "smtpEmailSmtpAlertChecker", Syntax: Enumeration, Values: "on(1), off(2), unset(3)"},
 		}},
-	},
-	Tables: []Table{
+	}, checkGroups...),
+	Tables: append([]Table{
 		{Name: "emailTable", OID: Keepalived + ".1.3.5", Index: []string{"emailIndex"}, Columns: []Object{
 			{Number: 1, Name: "emailIndex", Syntax: Integer32, Access: NotAccessible, Values: "1..2147483647"},
 			{Number: 2, Name: "emailAddress", Syntax: DisplayString},
@@ -302,9 +302,11 @@ var Compat = Module{
 			{Number: 3, Name: "vrrpSyncTrackedProcessWeight", Syntax: Integer32, Values: "-254..254"},
 			{Number: 4, Name: "vrrpSyncTrackedProcessWgtRev", Syntax: TruthValue},
 		}},
-	},
+	}, checkTables...),
 	Notifications: []Notification{
 		{Name: "vrrpSyncGroupStateChange", OID: Keepalived + ".2.10.0.1", Objects: []string{"vrrpSyncGroupName", "vrrpSyncGroupState", "routerId"}},
 		{Name: "vrrpInstanceStateChange", OID: Keepalived + ".2.10.0.2", Objects: []string{"vrrpInstanceName", "vrrpInstanceState", "vrrpInstanceInitialState", "routerId"}},
+		{Name: "realServerStateChange", OID: Keepalived + ".3.5.0.1", Objects: []string{"realServerAddrType", "realServerAddress", "realServerPort", "realServerStatus", "virtualServerType", "virtualServerProtocol", "virtualServerRealServersUp", "virtualServerRealServersTotal", "routerId"}},
+		{Name: "virtualServerQuorumStateChange", OID: Keepalived + ".3.5.0.2", Objects: []string{"virtualServerType", "virtualServerProtocol", "virtualServerQuorumStatus", "virtualServerQuorum", "virtualServerRealServersUp", "virtualServerRealServersTotal", "routerId"}},
 	},
 }

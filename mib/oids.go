@@ -27,6 +27,8 @@ const (
 	Enumeration Syntax = iota + 1
 	Integer32
 	Unsigned32
+	Gauge32
+	Counter32
 	Counter64
 	DisplayString
 	TruthValue
@@ -42,7 +44,7 @@ const (
 )
 
 var syntaxNames = [...]string{
-	"", "INTEGER", "Integer32", "Unsigned32", "Counter64", "DisplayString", "TruthValue", "DateAndTime",
+	"", "INTEGER", "Integer32", "Unsigned32", "Gauge32", "Counter32", "Counter64", "DisplayString", "TruthValue", "DateAndTime",
 	"InetAddressType", "InetAddress", "InetAddressPrefixLength", "InetPortNumber", "InetScopeType",
 	"InterfaceIndexOrZero", "VrrpState", "VigilState",
 }
@@ -62,6 +64,7 @@ type Wire uint8
 const (
 	WireInteger Wire = iota + 1
 	WireUnsigned
+	WireCounter32
 	WireCounter64
 	WireOctets
 )
@@ -71,7 +74,9 @@ func (s Syntax) Wire() Wire {
 	switch s {
 	case Enumeration, Integer32, TruthValue, InetAddressType, InetScopeType, InterfaceIndexOrZero, VrrpState, VigilState:
 		return WireInteger
-	case Unsigned32, InetAddressPrefixLength, InetPortNumber:
+	case Counter32:
+		return WireCounter32
+	case Unsigned32, Gauge32, InetAddressPrefixLength, InetPortNumber:
 		return WireUnsigned
 	case Counter64:
 		return WireCounter64
@@ -85,14 +90,16 @@ func (s Syntax) Wire() Wire {
 type Access uint8
 
 // The kinds of access. NotAccessible is an index, which is in the name of the
-// other columns; ForNotify is an object that only notifications carry.
+// other columns; ForNotify is an object that only notifications carry; ReadWrite is
+// one that a manager may set where that is enabled.
 const (
 	ReadOnly Access = iota
 	NotAccessible
 	ForNotify
+	ReadWrite
 )
 
-var accessNames = [...]string{"read-only", "not-accessible", "accessible-for-notify"}
+var accessNames = [...]string{"read-only", "not-accessible", "accessible-for-notify", "read-write"}
 
 // String returns the word after MAX-ACCESS.
 func (a Access) String() string {
@@ -191,6 +198,9 @@ func (m *Module) OID(name string) string {
 	n, _ := m.Notification(name)
 	return n.OID
 }
+
+// Readable says whether a manager may read an object of that access.
+func (a Access) Readable() bool { return a == ReadOnly || a == ReadWrite }
 
 // Column returns the column of that name; ok is false if there is none.
 func (t *Table) Column(name string) (o Object, ok bool) { return named(t.Columns, name) }

@@ -25,10 +25,13 @@ const Channel = "snmp_trap"
 const (
 	// refreshAge is how old the counters may be before fresh ones are asked for,
 	// and refreshWait how long a request waits for them.
-	refreshAge  = time.Second
+	refreshAge  = 200 * time.Millisecond
 	refreshWait = 100 * time.Millisecond
 	// trapAge is how long a notification waits for a master agent.
 	trapAge = 10 * time.Minute
+	// lastWords is how long notifications may take when a reload changes what is
+	// served.
+	lastWords = time.Second
 )
 
 // maxOutcomes is how many outcomes of notifications may wait for Publish.
@@ -90,6 +93,7 @@ type Agent struct {
 
 	mu     sync.Mutex
 	client *agentx.Client // nil while nothing is served
+	trees  []branch       // that client serves
 	fault  error          // why no client could be made
 
 	changed  chan struct{}    // client is another one
@@ -101,7 +105,7 @@ type Agent struct {
 	refreshed           time.Time
 	builds, buildErrors atomic.Uint64
 	unpublished         atomic.Uint64
-	sent                [3]atomic.Uint64 // by trapNames
+	sent                [trapCount]atomic.Uint64 // by trapNames
 }
 
 // New returns an Agent that serves nothing until Run; notifications are kept
@@ -159,6 +163,9 @@ func (a *Agent) serve(ctx context.Context, client *agentx.Client) {
 			return
 		case <-a.changed:
 			if now, err := a.current(); now != client || err != nil {
+				last, cancel := context.WithTimeout(ctx, lastWords)
+				client.Flush(last) //nolint:errcheck // what is left is given up and told
+				cancel()
 				client.Close()
 			}
 		}
@@ -176,13 +183,12 @@ func (a *Agent) consider(v *ledger.View) *agentx.Client {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	want := wants(v, a.opts.Always)
-	if want == (a.client != nil) {
+	if slices.EqualFunc(want, a.trees, func(x, y branch) bool { return x.root == y.root }) {
 		return a.client
 	}
-	if want {
-		a.client, a.fault = a.newClient()
-	} else {
-		a.client = nil
+	a.client, a.trees = nil, want
+	if len(want) > 0 {
+		a.client, a.fault = a.newClient(want)
 	}
 	select {
 	case a.changed <- struct{}{}:
@@ -191,33 +197,36 @@ func (a *Agent) consider(v *ledger.View) *agentx.Client {
 	return a.client
 }
 
-// wants says whether SNMP is asked for. Before the first configuration nothing is.
-func wants(v *ledger.View, always bool) bool {
+// wants are the branches that are asked for. Before the first configuration
+// nothing is.
+func wants(v *ledger.View, always bool) (out []branch) {
 	if v == nil || v.Global.Version == "" {
-		return false
+		return nil
 	}
-	g := &v.Global
-	return always || g.SNMPVRRP || g.SNMPChecker || g.SNMPRFC2 || g.SNMPRFC3
+	for _, b := range branches {
+		// Our own branch comes with any other.
+		if b.asked(v, always) && (b.root != vigilTree || len(out) > 0) {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
-func (a *Agent) newClient() (*agentx.Client, error) {
-	c, err := agentx.New(agentx.Config{
-		Dial:    a.opts.Dial,
-		ID:      vigilTree,
-		Descr:   "vigild",
-		Handler: a,
-		Registrations: []agentx.Registration{
-			{Subtree: globalTree}, {Subtree: vrrpTree}, {Subtree: vigilTree},
-		},
-		Caps: []agentx.AgentCaps{
-			{ID: globalTree, Descr: "vigild: settings, as keepalived shows them"},
-			{ID: vrrpTree, Descr: "vigild: VRRP, as keepalived shows it"},
-			{ID: vigilTree, Descr: "vigild: causes and evidence of transitions (VIGIL-MIB)"},
-		},
+func (a *Agent) newClient(of []branch) (*agentx.Client, error) {
+	cfg := agentx.Config{
+		Dial:         a.opts.Dial,
+		ID:           vigilTree,
+		Descr:        "vigild",
+		Handler:      a,
 		Backoff:      a.opts.Backoff,
 		NotifyMaxAge: trapAge,
 		Notice:       a.opts.Notice,
-	})
+	}
+	for _, b := range of {
+		cfg.Registrations = append(cfg.Registrations, agentx.Registration{Subtree: b.root})
+		cfg.Caps = append(cfg.Caps, agentx.AgentCaps{ID: b.root, Descr: b.descr})
+	}
+	c, err := agentx.New(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("snmp agent: %w", err)
 	}

@@ -27,8 +27,8 @@ type row[R any] struct {
 
 // view is a table or a group of scalars.
 type view interface {
-	// append adds the variables of a View, in order.
-	append(out []agentx.VarBind, v *ledger.View) []agentx.VarBind
+	// render binds the view to a View; what it gives is made when it is asked for.
+	render(v *ledger.View) agentx.Table
 	// served lists the objects.
 	served() []object
 }
@@ -43,6 +43,7 @@ type object struct {
 type table[R any] struct {
 	rows    func(*ledger.View) []row[R]
 	objects []object
+	oids    []agentx.OID // of objects
 	columns []column[R]
 }
 
@@ -54,7 +55,7 @@ func newTable[R any](m *mib.Module, name string, rows func(*ledger.View) []row[R
 	if !ok {
 		panic("snmp: no table " + name + " in " + m.Name)
 	}
-	return &table[R]{rows: rows, columns: columns, objects: bind(m, t.Columns, columns)}
+	return makeTable(rows, columns, bind(m, t.Columns, columns))
 }
 
 // newScalars binds columns to the scalars of a group of the module.
@@ -64,13 +65,21 @@ func newScalars(m *mib.Module, name string, columns []column[*ledger.View]) view
 		panic("snmp: no group " + name + " in " + m.Name)
 	}
 	one := func(v *ledger.View) []row[*ledger.View] { return []row[*ledger.View]{{agentx.NewOID(0), v}} }
-	return &table[*ledger.View]{rows: one, columns: columns, objects: bind(m, g.Objects, columns)}
+	return makeTable(one, columns, bind(m, g.Objects, columns))
+}
+
+func makeTable[R any](rows func(*ledger.View) []row[R], columns []column[R], objects []object) view {
+	t := &table[R]{rows: rows, columns: columns, objects: objects}
+	for _, o := range objects {
+		t.oids = append(t.oids, o.oid)
+	}
+	return t
 }
 
 func bind[R any](m *mib.Module, all []mib.Object, columns []column[R]) []object {
 	var out []object
 	for _, o := range all {
-		if o.Access == mib.ReadOnly {
+		if o.Access.Readable() {
 			out = append(out, object{agentx.MustParseOID(m.OID(o.Name)), o})
 		}
 	}
@@ -86,19 +95,22 @@ func bind[R any](m *mib.Module, all []mib.Object, columns []column[R]) []object 
 	return out
 }
 
-func (t *table[R]) append(out []agentx.VarBind, v *ledger.View) []agentx.VarBind {
-	rows := t.rows(v)
-	for i, c := range t.columns {
-		for _, r := range rows {
-			if value := c.value(r.of); value.Type() != 0 {
-				out = append(out, agentx.VarBind{Name: t.objects[i].oid.Join(r.index), Value: value})
-			}
-		}
-	}
-	return out
-}
+func (t *table[R]) render(v *ledger.View) agentx.Table { return &rendered[R]{t, t.rows(v)} }
 
 func (t *table[R]) served() []object { return t.objects }
+
+// rendered is the rows of a table in one View.
+type rendered[R any] struct {
+	*table[R]
+	list []row[R]
+}
+
+func (r *rendered[R]) Objects() []agentx.OID    { return r.oids }
+func (r *rendered[R]) Rows() int                { return len(r.list) }
+func (r *rendered[R]) Index(row int) agentx.OID { return r.list[row].index }
+func (r *rendered[R]) Cell(object, row int) agentx.Value {
+	return r.columns[object].value(r.list[row].of)
+}
 
 // counted gives the elements of a list the indices 1, 2, ... below prefix.
 func counted[R any](out []row[R], prefix agentx.OID, list []R) []row[R] {

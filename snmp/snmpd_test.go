@@ -37,6 +37,9 @@ func newStation(t testing.TB) *station {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	s := &station{t: t, dir: dir, port: freePort(t), trap: freePort(t)}
+	if err := os.MkdirAll(s.file("state/cert_indexes"), 0o700); err != nil { // the tools tell when they make it
+		t.Fatal(err)
+	}
 	s.write("snmpd.conf", fmt.Sprintf("agentAddress udp:127.0.0.1:%d\nmaster agentx\nagentXSocket %s\n"+
 		"rocommunity public 127.0.0.1\nrwcommunity private 127.0.0.1\ntrap2sink 127.0.0.1:%d public\n", s.port, s.socket(), s.trap))
 	s.write("snmptrapd.conf", "disableAuthorization yes\n")
@@ -133,7 +136,7 @@ func (s *station) serving(src Source, publish func(event.Event)) *Agent {
 			s.t.Error(err)
 		}
 	})
-	eventually(s.t, "three subtrees registered", func() bool { return a.Stats().Session.Registered == 3 })
+	eventually(s.t, "all subtrees registered", func() bool { s := a.Stats().Session; return s.Registered == s.Registrations && s.Registered > 0 })
 	return a
 }
 
@@ -194,7 +197,7 @@ func TestSnmpdRestarts(t *testing.T) {
 	eventually(t, "the session is lost", func() bool { return !a.Stats().Session.Connected })
 	src.set(asked(families()))
 	s.start()
-	eventually(t, "registered again", func() bool { return a.Stats().Session.Registered == 3 })
+	eventually(t, "registered again", func() bool { s := a.Stats().Session; return s.Registered == s.Registrations && s.Registered > 0 })
 	if got := s.ask("snmpget", "public", router); got[0] != router+` = STRING: "C"` {
 		t.Errorf("after: %q", got)
 	}
@@ -242,7 +245,7 @@ func TestSnmptrapd(t *testing.T) {
 	if got := out.words(); got[0] != "notify.sent snmp_trap" {
 		t.Errorf("published %q", got)
 	}
-	if n := a.Stats().Traps; len(n) != 3 || n["vrrpInstanceStateChange"] < 2 || n["vrrpSyncGroupStateChange"] != 0 {
+	if n := a.Stats().Traps; len(n) != trapCount || n["vrrpInstanceStateChange"] < 2 || n["vrrpSyncGroupStateChange"] != 0 {
 		t.Errorf("counted %v", n)
 	}
 }

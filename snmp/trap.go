@@ -23,6 +23,24 @@ var (
 	instanceState = compatOID("vrrpInstanceState")
 	instanceFirst = compatOID("vrrpInstanceInitialState")
 
+	serverTrap     = compatOID("realServerStateChange")
+	quorumTrap     = compatOID("virtualServerQuorumStateChange")
+	serverFamilyAt = compatOID("realServerAddrType")
+	serverAddress  = compatOID("realServerAddress")
+	serverPortAt   = compatOID("realServerPort")
+	serverStatus   = compatOID("realServerStatus")
+	serviceTypeAt  = compatOID("virtualServerType")
+	serviceGroupAt = compatOID("virtualServerNameOfGroup")
+	serviceMark    = compatOID("virtualServerFwMark")
+	serviceFamAt   = compatOID("virtualServerAddrType")
+	serviceAddress = compatOID("virtualServerAddress")
+	servicePort    = compatOID("virtualServerPort")
+	serviceProto   = compatOID("virtualServerProtocol")
+	serviceStatus  = compatOID("virtualServerQuorumStatus")
+	serviceQuorum  = compatOID("virtualServerQuorum")
+	serviceUp      = compatOID("virtualServerRealServersUp")
+	serviceTotal   = compatOID("virtualServerRealServersTotal")
+
 	conflictTrap = vigilOID("vigilConflictChange")
 	trapEventID  = vigilOID("vigilEventId").Append(0)
 	trapReason   = vigilOID("vigilEventReason").Append(0)
@@ -30,10 +48,15 @@ var (
 	trapText     = vigilOID("vigilEventText").Append(0)
 )
 
+// trapCount is how many kinds of notification there are.
+const trapCount = 5
+
 // trapKinds are the notifications there are, and trapNames what they are called.
 var (
-	trapKinds = []agentx.OID{groupTrap, instanceTrap, conflictTrap}
-	trapNames = [3]string{"vrrpSyncGroupStateChange", "vrrpInstanceStateChange", "vigilConflictChange"}
+	trapKinds = []agentx.OID{groupTrap, instanceTrap, conflictTrap, serverTrap, quorumTrap}
+	trapNames = [trapCount]string{
+		"vrrpSyncGroupStateChange", "vrrpInstanceStateChange", "vigilConflictChange", "realServerStateChange", "virtualServerQuorumStateChange",
+	}
 )
 
 func compatOID(name string) agentx.OID { return agentx.MustParseOID(mib.Compat.OID(name)) }
@@ -95,6 +118,13 @@ func (b *book) read(v *ledger.View, e *event.Event) (n agentx.Notification, ok b
 			n = b.group(v, e, told)
 		} else {
 			n = b.instance(v, e, told)
+		}
+	case e.Kind == event.ServerState || e.Kind == event.ServiceQuorum:
+		if !v.Global.Traps {
+			return n, false
+		}
+		if n, ok = b.pool(v, e); !ok {
+			return n, false
 		}
 	case e.Kind == event.VRRPConflict && b.conflicts && v.Global.Traps && !e.Snapshot:
 		n = conflict(v, e)

@@ -11,56 +11,56 @@ import (
 	"github.com/vigild/vigild/snmp/agentx"
 )
 
-// The subtrees to register. compat: the branches .1 and .2 apart, as
-// keepalived does; .3 belongs to the check role.
-var (
-	globalTree = agentx.MustParseOID(mib.Keepalived + ".1")
-	vrrpTree   = agentx.MustParseOID(mib.Keepalived + ".2")
-	vigilTree  = agentx.MustParseOID(mib.VigilRoot)
-)
-
-// scattered are the views whose variables lie between one another's.
-var scattered = []view{globalView, mailView, emailView}
-
-// tables are the other views in the order of their numbers; our own tree is
-// before keepalived's.
-var (
-	vigilTables = inOrder([]view{systemView, storyView, heardView, rejectView, channelView})
-	vrrpTables  = inOrder(append([]view{groupView, memberView, instanceView, addressView, scriptView, fileView, processView, bfdView, routeView, ruleView, hopView}, trackViews...))
-)
-
-func inOrder(views []view) []view {
-	slices.SortFunc(views, func(a, b view) int { return a.served()[0].oid.Compare(b.served()[0].oid) })
-	return views
+// branch is a subtree that is registered by itself, with its views.
+type branch struct {
+	root  agentx.OID
+	descr string
+	views []view
+	// asked says whether the configuration asks for it; always is -x.
+	asked func(v *ledger.View, always bool) bool
 }
 
-// views returns all views in the order in which their variables are built.
-func views() []view { return slices.Concat(vigilTables, scattered, vrrpTables) }
+// branches are all of them. compat: keepalived's tree in its branches, each of
+// which a keyword asks for, and the settings with any of them.
+var branches = []branch{
+	{agentx.MustParseOID(mib.Keepalived + ".1"), "vigild: settings, as keepalived shows them", globalViews, func(v *ledger.View, always bool) bool {
+		return always || v.Global.SNMPVRRP || v.Global.SNMPChecker
+	}},
+	{agentx.MustParseOID(mib.Keepalived + ".2"), "vigild: VRRP, as keepalived shows it", vrrpViews, func(v *ledger.View, always bool) bool {
+		return always || v.Global.SNMPVRRP
+	}},
+	{agentx.MustParseOID(mib.Keepalived + ".3"), "vigild: virtual and real servers, as keepalived shows them", checkViews, func(v *ledger.View, always bool) bool {
+		return always || v.Global.SNMPChecker
+	}},
+	{vigilTree, "vigild: causes and evidence of transitions (VIGIL-MIB)", vigilViews, func(*ledger.View, bool) bool { return true }},
+}
 
-// Build renders a View as all variables that are served. It is pure: equal
-// Views give equal Snapshots. The error is one of this package.
+var vigilTree = agentx.MustParseOID(mib.VigilRoot)
+
+var (
+	globalViews = []view{globalView, mailView, emailView}
+	vrrpViews   = append([]view{groupView, memberView, instanceView, addressView, scriptView, fileView, processView, bfdView, routeView, ruleView, hopView}, trackViews...)
+	checkViews  = []view{serviceGroupView, serviceMemberView, serviceView, serverView, syncView, timeoutView}
+	vigilViews  = []view{systemView, storyView, heardView, rejectView, channelView}
+)
+
+// views returns all views.
+func views() (out []view) {
+	for _, b := range branches {
+		out = slices.Concat(out, b.views)
+	}
+	return out
+}
+
+// Build binds all that is served to a View. It is pure: equal Views give equal
+// Snapshots. The error is one of this package.
 func Build(v *ledger.View) (*agentx.Snapshot, error) {
-	var rows []agentx.VarBind
-	var objects []agentx.OID
 	if v == nil {
 		v = &ledger.View{}
 	}
-	rows = make([]agentx.VarBind, 0, 64+72*len(v.Instances))
-	for _, w := range vigilTables {
-		rows = w.append(rows, v)
-	}
-	start := len(rows)
-	for _, w := range scattered {
-		rows = w.append(rows, v)
-	}
-	slices.SortFunc(rows[start:], func(a, b agentx.VarBind) int { return a.Name.Compare(b.Name) })
-	for _, w := range vrrpTables {
-		rows = w.append(rows, v)
-	}
+	var tables []agentx.Table
 	for _, w := range views() {
-		for _, o := range w.served() {
-			objects = append(objects, o.oid)
-		}
+		tables = append(tables, w.render(v))
 	}
-	return agentx.NewSnapshot(rows, objects)
+	return agentx.NewTables(tables...)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -33,6 +34,17 @@ func displayString(s string) agentx.Value {
 		s = s[:len(s)-n]
 	}
 	return agentx.Text(s)
+}
+
+// programOf is the first word of a command line as the configuration shows it:
+// words in apostrophes.
+func programOf(line string) string {
+	if rest, quoted := strings.CutPrefix(line, "'"); quoted {
+		word, _, _ := strings.Cut(rest, "'")
+		return word
+	}
+	word, _, _ := strings.Cut(line, " ")
+	return word
 }
 
 // yes is enabled(1) or disabled(2), which is also true(1) or false(2).

@@ -43,8 +43,8 @@ func walk(t testing.TB, v *ledger.View, root string) []string {
 		t.Fatal(err)
 	}
 	var out []string
-	for i := range s.Len() {
-		if b := s.Row(i); b.Name.HasPrefix(agentx.MustParseOID(root)) {
+	for b := range s.All() {
+		if b.Name.HasPrefix(agentx.MustParseOID(root)) {
 			out = append(out, line(b))
 		}
 	}

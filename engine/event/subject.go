@@ -140,6 +140,30 @@ func (v *VirtualServer) key() string {
 	return "fwmark:" + strconv.FormatUint(uint64(v.Mark), 10)
 }
 
+// ParseVirtualServer is the inverse of Subject: it reads the name of one.
+func ParseVirtualServer(name string) (v VirtualServer, ok bool) {
+	if mark, found := strings.CutPrefix(name, "fwmark:"); found {
+		v.Family = 4
+		if mark, found = strings.CutSuffix(mark, "/inet6"); found {
+			v.Family = 6
+		}
+		n, err := strconv.ParseUint(mark, 10, 32)
+		v.Mark = uint32(n)
+		return v, err == nil
+	}
+	protocol, rest, _ := strings.Cut(name, "/")
+	if v.Protocol.UnmarshalText([]byte(protocol)) != nil {
+		return VirtualServer{}, false
+	}
+	if v.Group, ok = strings.CutPrefix(rest, "group:"); ok {
+		return v, true
+	}
+	v.Group = ""
+	var err error
+	v.Addr, err = netip.ParseAddrPort(rest)
+	return v, err == nil
+}
+
 // CompatName is how keepalived writes a virtual server in its log, its mails
 // and its FIFO: [10.0.0.1]:tcp:80, [GROUP]:0, FWM 5.
 func (v *VirtualServer) CompatName() string {

@@ -169,3 +169,23 @@ func TestServiceRowsAsText(t *testing.T) {
 		t.Errorf("%s: %v, %+v", b, err, e.Evidence.Check)
 	}
 }
+
+// What a virtual server is called can be read again.
+func TestParseVirtualServer(t *testing.T) {
+	for _, v := range []VirtualServer{
+		{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("10.0.0.1:80")},
+		{Protocol: ProtocolUDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:53")},
+		{Protocol: ProtocolSCTP, Group: "a/b:c"},
+		{Mark: 5, Family: 4},
+		{Mark: 1<<32 - 1, Family: 6},
+	} {
+		if got, ok := ParseVirtualServer(v.Subject().Name); !ok || got != v {
+			t.Errorf("%s is read as %+v, %v", v.Subject().Name, got, ok)
+		}
+	}
+	for _, bad := range []string{"", "tcp", "tcp/", "xyz/10.0.0.1:80", "tcp/10.0.0.1", "fwmark:", "fwmark:x", "fwmark:4294967296", "fwmark:5/inet7"} {
+		if v, ok := ParseVirtualServer(bad); ok {
+			t.Errorf("%q is read as %+v", bad, v)
+		}
+	}
+}

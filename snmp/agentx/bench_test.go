@@ -4,6 +4,7 @@
 package agentx
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -15,6 +16,7 @@ func BenchmarkGetNext(b *testing.B) {
 	var out writer
 	root := testRoot
 	name, now := root, time.Now()
+	rows := slices.Collect(snap.All())
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		req, err := AppendMessage(nil, Message{Flags: FlagNetworkByteOrder, TransactionID: uint32(i), Body: GetNext{[]SearchRange{{Start: name}}}})
@@ -26,7 +28,7 @@ func BenchmarkGetNext(b *testing.B) {
 		if err := s.serve(&out, h, req[HeaderLen:], now); err != nil {
 			b.Fatal(err)
 		}
-		if name = snap.Row(i % snap.Len()).Name; i%snap.Len() == snap.Len()-1 {
+		if name = rows[i%len(rows)].Name; i%len(rows) == len(rows)-1 {
 			name = root
 		}
 	}

@@ -170,17 +170,17 @@ func (s *server) repeat(w *writer, wk *walk, repeaters []rawRange, start, repeti
 // there was one.
 func (s *server) step(w *writer, wk *walk, r *rawRange) bool {
 	s.served++
-	i := wk.snap.next(*r)
-	if i < 0 {
+	at := len(s.arena)
+	arena, v, ok := wk.snap.vars.next(s.arena, *r)
+	if !ok {
 		appendVarBind(w, r.start, Exception(EndOfMibView))
 		return false
 	}
-	row := &wk.snap.rows[i]
-	appendVarBind(w, row.Name.b, row.Value)
-	wk.answered(row.Name)
-	at := len(s.arena)
-	s.arena = append(s.arena, row.Name.b...)
-	r.start, r.include = s.arena[at:len(s.arena):len(s.arena)], false
+	s.arena = arena
+	name := arena[at:len(arena):len(arena)]
+	appendVarBind(w, name, v)
+	wk.answered(name)
+	r.start, r.include = name, false
 	return true
 }
 
@@ -201,7 +201,7 @@ type walk struct {
 	snap    *Snapshot
 	context string
 	txn     uint32
-	cursors []OID
+	cursors [][]byte // their memory is used again
 	began   time.Time
 	used    time.Time
 	gap     time.Duration // between its last two transactions
@@ -240,7 +240,7 @@ func (c *walks) find(context string, txn uint32, ranges []rawRange, now time.Tim
 func (w *walk) continuedBy(ranges []rawRange) bool {
 	for _, c := range w.cursors {
 		for i := range ranges {
-			if c.b == string(ranges[i].start) {
+			if string(c) == string(ranges[i].start) {
 				return true
 			}
 			if i == 7 { // a request that goes on, goes on in its first columns
@@ -304,10 +304,17 @@ func (w *walk) take(txn uint32, now time.Time) {
 }
 
 // answered notes a name given to the walk.
-func (w *walk) answered(name OID) {
-	if len(w.cursors) == maxCursors {
+func (w *walk) answered(name []byte) {
+	n := len(w.cursors)
+	if n == maxCursors {
+		oldest := w.cursors[0]
 		copy(w.cursors, w.cursors[1:])
-		w.cursors = w.cursors[:maxCursors-1]
+		w.cursors[n-1] = append(oldest[:0], name...)
+		return
 	}
-	w.cursors = append(w.cursors, name)
+	if n == cap(w.cursors) {
+		w.cursors = append(w.cursors, nil)
+	}
+	w.cursors = w.cursors[:n+1]
+	w.cursors[n] = append(w.cursors[n][:0], name...)
 }

@@ -5,6 +5,7 @@ package agentx
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -12,9 +13,23 @@ import (
 // A Snapshot is an immutable set of variables in lexicographic order, from
 // which requests are answered by binary search. It may be shared between
 // goroutines, sessions and contexts.
-type Snapshot struct {
+type Snapshot struct{ vars variables }
+
+// variables is a list of them, or tables that make them when asked.
+type variables interface {
+	// get is the variable of that name; ok is false if there is none.
+	get(name []byte) (v Value, ok bool)
+	// covers says whether name is below an object that is served.
+	covers(name []byte) bool
+	// next appends the name of the first variable in r to buf; ok is false if
+	// there is none.
+	next(buf []byte, r rawRange) (out []byte, v Value, ok bool)
+}
+
+// list is variables that are all there.
+type list struct {
 	rows    []VarBind
-	objects []OID
+	objects objects
 }
 
 // NewSnapshot takes over rows and objects (the caller must not touch them
@@ -37,7 +52,7 @@ func NewSnapshot(rows []VarBind, objects []OID) (*Snapshot, error) {
 		}
 	}
 	slices.SortFunc(objects, OID.Compare)
-	return &Snapshot{rows: rows, objects: slices.Compact(objects)}, nil
+	return &Snapshot{&list{rows: rows, objects: slices.Compact(objects)}}, nil
 }
 
 func checkRow(row VarBind) error {
@@ -50,11 +65,19 @@ func checkRow(row VarBind) error {
 	return checkVarBinds([]VarBind{row})
 }
 
-// Len returns the number of variables.
-func (s *Snapshot) Len() int { return len(s.rows) }
-
-// Row returns variable i in lexicographic order, i below Len.
-func (s *Snapshot) Row(i int) VarBind { return s.rows[i] }
+// All gives every variable in order.
+func (s *Snapshot) All() iter.Seq[VarBind] {
+	return func(yield func(VarBind) bool) {
+		at := SearchRange{Include: true}
+		for {
+			b := s.Next(at)
+			if b.Value.typ == EndOfMibView || !yield(b) {
+				return
+			}
+			at = SearchRange{Start: b.Name}
+		}
+	}
+}
 
 // Get answers a GET of name: the variable, or noSuchObject or noSuchInstance.
 func (s *Snapshot) Get(name OID) Value { return s.get([]byte(name.b)) }
@@ -63,10 +86,20 @@ func (s *Snapshot) Get(name OID) Value { return s.get([]byte(name.b)) }
 // endOfMibView.
 func (s *Snapshot) Next(r SearchRange) VarBind {
 	raw := rawRange{start: []byte(r.Start.b), end: []byte(r.End.b), include: r.Include}
-	if i := s.next(raw); i >= 0 {
-		return s.rows[i]
+	if name, v, ok := s.vars.next(nil, raw); ok {
+		return VarBind{Name: OID{string(name)}, Value: v}
 	}
 	return VarBind{Name: r.Start, Value: Exception(EndOfMibView)}
+}
+
+func (s *Snapshot) get(name []byte) Value {
+	if v, ok := s.vars.get(name); ok {
+		return v
+	}
+	if s.vars.covers(name) {
+		return Exception(NoSuchInstance)
+	}
+	return Exception(NoSuchObject)
 }
 
 // rawRange is a SearchRange whose names are the bytes of OIDs in a buffer that
@@ -77,11 +110,11 @@ type rawRange struct {
 }
 
 // search returns the index of the first row not before name.
-func (s *Snapshot) search(name []byte) int {
-	lo, hi := 0, len(s.rows)
+func (l *list) search(name []byte) int {
+	lo, hi := 0, len(l.rows)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
-		if s.rows[mid].Name.b < string(name) {
+		if l.rows[mid].Name.b < string(name) {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -90,36 +123,48 @@ func (s *Snapshot) search(name []byte) int {
 	return lo
 }
 
-func (s *Snapshot) get(name []byte) Value {
-	if i := s.search(name); i < len(s.rows) && s.rows[i].Name.b == string(name) {
-		return s.rows[i].Value
+func (l *list) get(name []byte) (Value, bool) {
+	if i := l.search(name); i < len(l.rows) && l.rows[i].Name.b == string(name) {
+		return l.rows[i].Value, true
 	}
-	// The object that covers name, if any, is the last one not after it.
-	i, found := slices.BinarySearchFunc(s.objects, name, func(o OID, n []byte) int {
-		if o.b == string(n) {
-			return 0
-		}
-		if o.b < string(n) {
-			return -1
-		}
-		return 1
-	})
-	if found || i > 0 && len(name) >= len(s.objects[i-1].b) && string(name[:len(s.objects[i-1].b)]) == s.objects[i-1].b {
-		return Exception(NoSuchInstance)
-	}
-	return Exception(NoSuchObject)
+	return Value{}, false
 }
 
-// next returns the index of the first row in r, -1 if there is none.
-func (s *Snapshot) next(r rawRange) int {
-	i := s.search(r.start)
-	if i < len(s.rows) && !r.include && s.rows[i].Name.b == string(r.start) {
+func (l *list) covers(name []byte) bool {
+	_, ok := l.objects.find(name)
+	return ok
+}
+
+func (l *list) next(buf []byte, r rawRange) ([]byte, Value, bool) {
+	i := l.search(r.start)
+	if i < len(l.rows) && !r.include && l.rows[i].Name.b == string(r.start) {
 		i++
 	}
-	if i == len(s.rows) || len(r.end) > 0 && s.rows[i].Name.b >= string(r.end) {
-		return -1
+	if i == len(l.rows) || len(r.end) > 0 && l.rows[i].Name.b >= string(r.end) {
+		return buf, Value{}, false
 	}
-	return i
+	return append(buf, l.rows[i].Name.b...), l.rows[i].Value, true
+}
+
+// objects are object types in order, none below another.
+type objects []OID
+
+// find returns the object that name is, or is below; else i is the first object
+// behind name.
+func (o objects) find(name []byte) (i int, ok bool) {
+	lo, hi := 0, len(o)
+	for lo < hi { // the first object behind name
+		mid := int(uint(lo+hi) >> 1)
+		if o[mid].b <= string(name) {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo > 0 && len(name) >= len(o[lo-1].b) && string(name[:len(o[lo-1].b)]) == o[lo-1].b {
+		return lo - 1, true
+	}
+	return lo, false
 }
 
 // A Handler gives the data to serve.

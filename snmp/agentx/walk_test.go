@@ -161,9 +161,9 @@ func TestWalksAreBounded(t *testing.T) {
 		}
 	}
 	for i := range maxCursors + 5 {
-		s.walks.list[0].answered(NewOID(uint32(i)))
+		s.walks.list[0].answered([]byte(NewOID(uint32(i)).b))
 	}
-	if w := s.walks.list[0]; len(w.cursors) != maxCursors || w.cursors[maxCursors-1] != NewOID(maxCursors+4) {
+	if w := s.walks.list[0]; len(w.cursors) != maxCursors || string(w.cursors[maxCursors-1]) != NewOID(maxCursors+4).b {
 		t.Errorf("%d cursors", len(w.cursors))
 	}
 	if next := s.walks.expire(time.Unix(100, 500)); next.IsZero() || len(s.walks.list) != maxWalks {

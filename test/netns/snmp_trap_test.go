@@ -11,14 +11,15 @@ import (
 
 	"github.com/vigild/vigild/mib"
 	"github.com/vigild/vigild/test/netns/lab"
+	"github.com/vigild/vigild/test/netns/station"
 )
 
 // trapped are the notifications of keepalived's tree that arrived at a
 // receiver, without the time and without the variables that are ours alone.
-func (a *agent) trapped() (out []string) {
-	for text := range strings.Lines(a.traps.Said()) {
+func trapped(a *station.Station) (out []string) {
+	for _, text := range a.Traps() {
 		var kept []string
-		for part := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\t") {
+		for part := range strings.SplitSeq(text, "\t") {
 			name, value, _ := strings.Cut(part, " = ")
 			if strings.HasPrefix(name, "."+mib.Keepalived) || strings.HasPrefix(value, "OID: ."+mib.Keepalived) {
 				kept = append(kept, strings.ReplaceAll(part, mib.Keepalived, "K"))
@@ -83,12 +84,12 @@ vrrp_instance down {
 }
 `
 	subjects := []string{"G", "one", "two", "owner", "down"}
-	var agents [2]*agent
+	var agents [2]*station.Station
 	var daemons [2]*lab.Daemon
 	for _, kind := range []lab.Kind{lab.Keepalived, lab.Vigild} {
 		l := lab.New(t)
-		a := station(t, l, l.RouterNumber("router", 1, l.Wire(), l.Wire()))
-		agents[kind], daemons[kind] = a, a.Start(kind, conf, lab.Flags("-x", "-A", a.socket))
+		a := station.New(t, l, l.RouterNumber("router", 1, l.Wire(), l.Wire()))
+		agents[kind], daemons[kind] = a, a.Start(kind, conf, a.Flags())
 	}
 	for i, d := range daemons {
 		d.Wait("down", lab.Fault, starting)
@@ -103,7 +104,7 @@ vrrp_instance down {
 	for i, d := range daemons {
 		d.Wait("G", lab.Master, starting)
 		lab.Until(t, soon, "the notification of the group at the receiver", func() bool {
-			return len(of(agents[i].trapped(), "G")) >= 5
+			return len(of(trapped(agents[i]), "G")) >= 5
 		})
 		d.Stop()
 	}
@@ -111,7 +112,7 @@ vrrp_instance down {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for end := time.Now().Add(soon); time.Now().Before(end); <-tick.C {
-		want, got = agents[lab.Keepalived].trapped(), agents[lab.Vigild].trapped()
+		want, got = trapped(agents[lab.Keepalived]), trapped(agents[lab.Vigild])
 		if len(want) > 15 && slices.Equal(slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(got))) {
 			break
 		}

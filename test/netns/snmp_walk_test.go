@@ -4,9 +4,6 @@
 package netns_test
 
 import (
-	"fmt"
-	"net"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,46 +11,8 @@ import (
 
 	"github.com/vigild/vigild/mib"
 	"github.com/vigild/vigild/test/netns/lab"
+	"github.com/vigild/vigild/test/netns/station"
 )
-
-// agent is a real snmpd beside a daemon, with a receiver of traps.
-type agent struct {
-	*lab.Router
-	socket string
-	traps  *lab.Program
-}
-
-// station starts snmpd and snmptrapd on a router, with no configuration and no
-// state of the machine's own, and returns when both listen: keepalived looks for
-// a master agent that it did not find only every two minutes.
-func station(t *testing.T, l *lab.Lab, r *lab.Router) *agent {
-	t.Helper()
-	a := &agent{Router: r, socket: filepath.Join(l.Dir(), "agentx")}
-	env := []string{"env", "SNMPCONFPATH=" + l.Dir(), "SNMP_PERSISTENT_DIR=" + filepath.Join(l.Dir(), "snmp"), "MIBS="}
-	conf := l.File("snmpd.conf", "agentAddress udp:127.0.0.1:161\nmaster agentx\nagentXSocket "+a.socket+"\nagentXPerms 0777 0777\n"+
-		"rocommunity public 127.0.0.1\ntrap2sink 127.0.0.1 public\n", 0o644)
-	trapd := l.File("snmptrapd.conf", "disableAuthorization yes\n", 0o644)
-	a.traps = r.Program("snmptrapd", append(slices.Clone(env), "snmptrapd", "-f", "-C", "-c", trapd, "-On", "-Lo", "-F", `%v\n`, "udp:127.0.0.1:162")...)
-	lab.Until(t, starting, "snmptrapd listens", func() bool { return strings.Contains(a.traps.Said(), "NET-SNMP version") })
-	r.Program("snmpd", append(slices.Clone(env), "snmpd", "-f", "-Lo", "-C", "-c", conf)...)
-	lab.Until(t, starting, "snmpd listens", func() bool {
-		conn, err := net.Dial("unix", a.socket)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
-	return a
-}
-
-// walk is what a manager sees below keepalived's root, line by line.
-func (a *agent) walk() []string {
-	out, err := a.Try("env", "SNMPCONFPATH=/nonexistent", "MIBS=", "snmpbulkwalk", "-v2c", "-c", "public", "-On", "-t", "2", "-r", "2", "127.0.0.1", "."+mib.Keepalived)
-	if err != nil {
-		return []string{err.Error()}
-	}
-	return strings.Split(strings.TrimSuffix(out, "\n"), "\n")
-}
 
 // justified are the lines in which a walk of ours may differ from one of
 // keepalived 2.2.7, by the beginning of their numbers below its root.
@@ -459,9 +418,9 @@ func TestSameWalk(t *testing.T) {
 			for _, kind := range []lab.Kind{lab.Keepalived, lab.Vigild} {
 				l := lab.New(t)
 				r := l.RouterNumber("router", 1, l.Wire(), l.Wire())
-				a := station(t, l, r)
-				daemons[kind] = r.Start(kind, c.conf, lab.Flags("-x", "-A", a.socket))
-				walks[kind] = func() []string { return judged(a.walk()) }
+				a := station.New(t, l, r)
+				daemons[kind] = r.Start(kind, c.conf, a.Flags())
+				walks[kind] = func() []string { return judged(a.Walk(mib.Keepalived)) }
 			}
 			for _, d := range daemons {
 				for in, state := range c.states {
@@ -483,23 +442,7 @@ func TestSameWalk(t *testing.T) {
 					return
 				}
 			}
-			t.Errorf("keepalived gives %d lines, vigild %d; %s", len(want), len(got), diff(want, got))
+			t.Errorf("keepalived gives %d lines, vigild %d; %s", len(want), len(got), station.Diff(want, got))
 		})
 	}
-}
-
-// diff is the lines that one of two lists lacks.
-func diff(want, got []string) string {
-	var out strings.Builder
-	for _, l := range want {
-		if !slices.Contains(got, l) {
-			fmt.Fprintf(&out, "\nkeepalived %s", l)
-		}
-	}
-	for _, l := range got {
-		if !slices.Contains(want, l) {
-			fmt.Fprintf(&out, "\nvigild     %s", l)
-		}
-	}
-	return out.String()
 }
