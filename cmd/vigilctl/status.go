@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -207,34 +206,4 @@ func ago(s *api.Status, wall int64) string {
 		return ""
 	}
 	return explain.Duration(time.Duration(s.Wall - wall))
-}
-
-// ipvsCommand shows what the kernel's IPVS has, or in a dry run would have.
-func (a *app) ipvsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "ipvs",
-		Short: "Show the table of virtual services, or what a dry run would program",
-		Long:  "Show the table of virtual services as ipvsadm -Sn writes it: what the kernel has or,\nwith --dataplane=dry-run, what it would be told.",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, cancel := context.WithTimeout(c.Context(), askTimeout)
-			defer cancel()
-			text, err := a.client().Table(ctx)
-			if err != nil {
-				return err
-			}
-			var t struct {
-				Services json.RawMessage `json:"services"`
-				Text     string          `json:"text"`
-			}
-			if err := json.Unmarshal(text, &t); err != nil {
-				return fmt.Errorf("read the answer: %w", err)
-			}
-			if a.json {
-				return a.printJSON(t.Services)
-			}
-			fmt.Fprint(a.out, clean(t.Text))
-			return nil
-		},
-	}
 }
