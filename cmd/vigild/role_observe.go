@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -157,7 +158,7 @@ func (w *watcher) build(s *shared, n *notify.Settings) error {
 	}
 	w.log = slog.New(w.sink.Handler())
 	w.mailer, w.hooks, w.traces = mailer, hooks, traces
-	w.control = api.New(w.role, api.Options{Version: version, Events: s.Observe.Retain.Events, Table: w.table})
+	w.control = api.New(w.role, api.Options{Version: version, Events: s.Observe.Retain.Events, Table: w.table, Running: w.running, Reload: w.reloadFor})
 	w.agent = snmp.New(snmp.Options{
 		Dial: w.dial, Always: s.SNMP || s.Observe.SNMP.Enabled, ConflictTraps: s.Observe.SNMP.ConflictTraps, Publish: w.publish,
 	}, w.role)
@@ -248,6 +249,7 @@ func (w *watcher) serve(files map[string]*os.File, webConfig string) {
 		pages, web := w.pages, webConfig
 		if strings.HasPrefix(name, serveControl) {
 			pages, web = w.control, "" // who may come in is said by the mode of the socket
+			l = api.Peers(l)
 		}
 		w.servers.Go(func() {
 			if err := collector.Serve(ctx, []net.Listener{l}, pages, web, w.log); err != nil {
@@ -275,21 +277,46 @@ func (w *watcher) reload(ctx context.Context) error {
 	return err
 }
 
-// table asks the check role for what its data plane has.
-func (w *watcher) table(ctx context.Context) ([]byte, error) {
-	_, files, err := w.role.Call(ctx, parent.CommandTable, nil)
+// reloadFor is reload for somebody at the control socket.
+func (w *watcher) reloadFor(ctx context.Context, by string) error {
+	_, _, err := w.role.Call(ctx, parent.CommandReload, parent.Asked{By: by})
+	return err
+}
+
+// running asks the parent for the configuration in force.
+func (w *watcher) running(ctx context.Context) (*api.Running, error) {
+	body, files, err := w.role.Call(ctx, parent.CommandRunning, nil)
 	if err != nil {
 		return nil, err
 	}
+	text, err := onlySealed(files)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.Running{Text: string(text)}
+	return out, json.Unmarshal(body, out)
+}
+
+// onlySealed reads the one sealed file that came with an answer.
+func onlySealed(files []*os.File) ([]byte, error) {
 	defer func() {
 		for _, f := range files {
 			f.Close()
 		}
 	}()
 	if len(files) != 1 {
-		return nil, fmt.Errorf("the check role passed %d files", len(files))
+		return nil, fmt.Errorf("%d files came with the answer instead of one", len(files))
 	}
 	return proc.ReadSealed(files[0], role.ImageMax)
+}
+
+// table asks the check role for what its data plane has.
+func (w *watcher) table(ctx context.Context) ([]byte, error) {
+	_, files, err := w.role.Call(ctx, parent.CommandTable, nil)
+	if err != nil {
+		return nil, err
+	}
+	return onlySealed(files)
 }
 
 // settle gives every exit its time at the end, all at once.

@@ -38,6 +38,10 @@ type Options struct {
 	Heartbeat time.Duration
 	// Table gives what the data plane has as JSON; nil if nobody knows.
 	Table func(ctx context.Context) ([]byte, error)
+	// Running gives the configuration in force, without how things stand, and
+	// Reload puts the one in the file into force, for whom; nil if nobody can.
+	Running func(ctx context.Context) (*Running, error)
+	Reload  func(ctx context.Context, by string) error
 	// Now reads the wall clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -91,6 +95,8 @@ func New(src Source, opts Options) *Server {
 		s.mux.HandleFunc("GET "+e.pattern, e.serve)
 		s.mux.HandleFunc(e.pattern, onlyGet)
 	}
+	s.mux.HandleFunc("POST "+reloadPath, rootOnly(s.reload))
+	s.mux.HandleFunc(reloadPath, onlyPost)
 	s.mux.HandleFunc("/", s.unknown)
 	return s
 }
@@ -112,6 +118,7 @@ func (s *Server) endpoints() []endpoint {
 		{"/api/v1/why/{instance}", s.why},
 		{"/api/v1/config", s.config},
 		{"/api/v1/ipvs", s.table},
+		{"/api/v1/running", rootOnly(s.running)},
 	}
 }
 
@@ -160,6 +167,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func onlyGet(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Allow", "GET, HEAD")
 	fail(w, http.StatusMethodNotAllowed, r.Method+" is not possible here", "use GET")
+}
+
+// reloadPath is the one thing that is not asked but done.
+const reloadPath = "/api/v1/reload"
+
+func onlyPost(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Allow", "POST")
+	fail(w, http.StatusMethodNotAllowed, r.Method+" is not possible here", "use POST")
 }
 
 func (s *Server) unknown(w http.ResponseWriter, r *http.Request) {

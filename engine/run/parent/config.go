@@ -163,7 +163,7 @@ func (p *Loop) settled() {
 	}
 	p.cause = p.publish(&event.Event{
 		Kind: event.ConfigLoaded, Subject: p.subject(), To: event.Up, Count: int64(p.gen.Number),
-		Took: p.o.Clock.Now().Sub(t.started), Detail: p.gen.Name,
+		Took: p.o.Clock.Now().Sub(t.started), Detail: p.told(p.gen.Name),
 	})
 	// The addresses first, then those who watch.
 	for _, role := range p.gen.Roles {

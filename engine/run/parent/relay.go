@@ -144,6 +144,7 @@ func (p *Loop) result(_ *worker, f *ipc.Frame) {
 // Options.Commands exist.
 func (p *Loop) command(f *ipc.Frame) {
 	if f.Name == CommandReload {
+		p.askedBy(f)
 		p.askingNext = append(p.askingNext, f.ID)
 		p.reload()
 		return
@@ -154,6 +155,10 @@ func (p *Loop) command(f *ipc.Frame) {
 	}
 	if f.Name == CommandTable {
 		p.table(f)
+		return
+	}
+	if f.Name == CommandRunning {
+		p.running(f)
 		return
 	}
 	run := p.o.Commands[f.Name]
