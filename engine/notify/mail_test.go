@@ -236,6 +236,9 @@ To: ops@example.org, noc@example.org
 Message-ID: <` + e.ID().String() + "." + e.Ref().Span("smtp", 0).String() + `@lb1.example.org>
 Auto-Submitted: auto-generated
 X-Vigil-Event-Id: ` + e.ID().String() + `
+X-Vigil-Reason: master_down_timer
+X-Vigil-Cause: VI_1 went from BACKUP to MASTER: no other master was heard
+ before the master-down timer ran out
 
 => VRRP Instance is now owning VRRP VIPs <=
 
@@ -553,7 +556,7 @@ func TestComposeCannotBeBroken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(msg.Header) != 10 || msg.Header.Get("Bcc") != "" || msg.Header.Get("X") != "" {
+	if len(msg.Header) != 12 || msg.Header.Get("Bcc") != "" || msg.Header.Get("X") != "" {
 		t.Errorf("headers %v", msg.Header)
 	}
 	if from, err := netmail.ParseAddress(msg.Header.Get("From")); err != nil || from.Name != "Zürich" {

@@ -45,6 +45,9 @@ func (m *message) render(set *SMTPSettings) []byte {
 		if !ascii(value) {
 			value = mime.QEncoding.Encode("utf-8", value)
 		}
+		if strings.HasPrefix(name, "X-Vigil-") {
+			value = fold(value, len(name)+2)
+		}
 		fmt.Fprintf(&b, "%s: %s\r\n", name, value)
 	}
 	head("Date", sendTime(m.ev))
@@ -60,8 +63,30 @@ func (m *message) render(set *SMTPSettings) []byte {
 	head("Message-ID", fmt.Sprintf("<%s.%s@%s>", m.ev.ID(), span, set.Helo))
 	head("Auto-Submitted", "auto-generated") // RFC 3834 section 5
 	head("X-Vigil-Event-Id", m.ev.ID().String())
+	head("X-Vigil-Reason", m.ev.Reason.String())
+	head("X-Vigil-Cause", explain.Sentence(m.ev))
 	m.body(&b)
 	return b.Bytes()
+}
+
+// fold breaks a header's value at blanks into lines of about 78 characters (RFC
+// 5322 section 2.2.3); used is how many the first has already.
+func fold(value string, used int) string {
+	var b strings.Builder
+	for i, word := range strings.Split(value, " ") {
+		switch {
+		case i == 0:
+		case used+1+len(word) > 78:
+			b.WriteString("\r\n ")
+			used = 1
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += len(word)
+	}
+	return b.String()
 }
 
 // body writes one part, or two of which the reader shows the one it likes best

@@ -92,6 +92,13 @@ func (m *Mailer) Test(ctx context.Context) Trial {
 	return m.q.try(ctx, m.job(l, &e, "test", channelSMTP, time.Time{}), t)
 }
 
+// Enabled says whether mail can be sent at all.
+func (m *Mailer) Enabled() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.set.Enabled()
+}
+
 // Test sends each receiver, or the one that is named, a document of kind
 // notify.test. It waits for the outcomes at most until ctx is done.
 func (w *Webhooks) Test(ctx context.Context, name string) []Trial {

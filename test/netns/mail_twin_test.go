@@ -95,8 +95,12 @@ func (l letter) sameMail() string {
 		switch name, _, _ := strings.Cut(strings.Trim(line, `"`), ":"); name {
 		case "Date":
 			line = "Date"
-		case "Message-ID", "Auto-Submitted", "X-Vigil-Event-Id":
+		case "Message-ID", "Auto-Submitted", "X-Vigil-Event-Id", "X-Vigil-Reason", "X-Vigil-Cause":
 			continue
+		default:
+			if strings.HasPrefix(line, `" `) { // the cause goes on
+				continue
+			}
 		}
 		out = append(out, line)
 	}
