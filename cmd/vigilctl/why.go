@@ -15,14 +15,16 @@ import (
 
 func (a *app) whyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "why [INSTANCE|SERVICE [SERVER]...]",
+		Use:   "why [INSTANCE|SERVICE [SERVER]|ID...]",
 		Short: "Explain the last change of an instance or server, with its evidence and a timeline",
 		Long: "Explain the last change of each VRRP INSTANCE, virtual SERVICE, or real SERVER of\n" +
 			"the service before it: what happened and when, the cause, the evidence for it, what\n" +
 			"was done and how long it took. Without a name all instances are explained, the\n" +
-			"newest transition first.",
+			"newest transition first. An ID, as mails, traps, traces, webhooks and log lines\n" +
+			"carry it, stands for that change, however many came after it.",
 		Example: "  vigilctl why VI_1\n" +
-			"  vigilctl why tcp/192.0.2.1:443 198.51.100.2:443",
+			"  vigilctl why tcp/192.0.2.1:443 198.51.100.2:443\n" +
+			"  vigilctl why c0a2423ab1365def6635f2c06f5f431d",
 		ValidArgsFunction: a.completeInstances,
 		RunE: func(c *cobra.Command, names []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), askTimeout)

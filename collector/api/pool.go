@@ -6,6 +6,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -156,8 +157,8 @@ func poolProblems(p *ledger.Pool) []string {
 	return out
 }
 
-// whyNames explains what the query names: instances, virtual servers, and real
-// servers, each after its virtual server.
+// whyNames explains what the query names: instances, virtual servers, real
+// servers, each after its virtual server, and changes by their id.
 func (s *Server) whyNames(w http.ResponseWriter, r *http.Request, names []string) {
 	v := s.src.View()
 	out := []explain.Answer{}
@@ -167,6 +168,15 @@ func (s *Server) whyNames(w http.ResponseWriter, r *http.Request, names []string
 			continue
 		}
 		service := findService(v.Pool, names[i])
+		if service == nil && isID(names[i]) {
+			a, known := s.past(v, names[i])
+			if !known {
+				fail(w, http.StatusNotFound, fmt.Sprintf("no change with the id %s is kept", names[i]), "the last "+strconv.Itoa(s.opts.Events)+" events are; older ones are in the log")
+				return
+			}
+			out = append(out, a)
+			continue
+		}
 		if service == nil {
 			fail(w, http.StatusNotFound, fmt.Sprintf("there is no instance or virtual server %q", names[i]), suggest(names[i], namesOf(v)))
 			return

@@ -41,6 +41,10 @@ type Evidence struct {
 	// Heard are the last adverts of the master, newest first; N of them.
 	N     uint8           `json:"n,omitempty"`
 	Heard [HeardMax]Heard `json:"heard,omitzero"`
+	// Due are the adverts of the master that were due lately (at most 64, and at
+	// least one of them came), Lost those of them that did not come.
+	Due  uint8 `json:"due,omitempty"`
+	Lost uint8 `json:"lost,omitempty"`
 	// Peer is the router that won, was lost, or is in conflict.
 	Peer         netip.Addr `json:"peer,omitzero"`
 	PeerPriority uint8      `json:"peer_priority,omitempty"`

@@ -147,29 +147,16 @@ func silence(e *event.Event) string {
 	if ev.MasterDown > 0 {
 		limit = ", and the limit is " + Duration(ev.MasterDown)
 	}
-	return fmt.Sprintf("%s fell silent: nothing came for %s%s%s.", theMaster(h.Source, h.Priority), Duration(e.At.Sub(h.At)), limit, lossy(e))
+	return fmt.Sprintf("%s fell silent: nothing came for %s%s%s.", theMaster(h.Source, h.Priority), Duration(e.At.Sub(h.At)), limit, lossy(ev))
 }
 
 // lossy says whether adverts were lost before the silence too, which speaks for
 // the path to the master and not for its death.
-func lossy(e *event.Event) string {
-	ev := &e.Evidence
-	lost, due := 0, 0
-	for i := 1; i < int(ev.N) && ev.Interval > 0; i++ {
-		newer, older := &ev.Heard[i-1], &ev.Heard[i]
-		if newer.Source != ev.Heard[0].Source || older.Source != newer.Source || older.Priority == 0 {
-			break
-		}
-		steps := int((newer.At.Sub(older.At) + ev.Interval/2) / ev.Interval)
-		if steps < 1 || steps > 4 {
-			break // a burst, or another life
-		}
-		lost, due = lost+steps-1, due+steps
-	}
-	if lost == 0 {
+func lossy(ev *event.Evidence) string {
+	if ev.Lost == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %d of the %d adverts before that were lost too", lost, due)
+	return fmt.Sprintf("; %d of the %d adverts before that were lost too", ev.Lost, ev.Due)
 }
 
 // followed explains a tracked object or an interface.

@@ -127,7 +127,7 @@ func cases() map[string]Case {
 		}),
 		"lossy_path": plain(event.Backup, event.Master, event.MasterDownTimer, func(e *event.Event) {
 			silent(e)
-			e.Evidence.Interval /= 2 // every other one was lost
+			e.Evidence.Due, e.Evidence.Lost = 4, 2
 		}),
 		"stranger_refused": { // the twin: what is refused comes from somebody else
 			Last:     change(event.Backup, event.Master, event.MasterDownTimer, silent),

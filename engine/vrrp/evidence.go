@@ -24,6 +24,17 @@ type heard struct {
 	at event.Instant
 	// margin is what was then left on the master-down timer.
 	margin time.Duration
+	// Of the last adverts that were due, this many were lost, while BACKUP.
+	due, lost int
+}
+
+// owed notes that n adverts were due, of which the last came. Of what is long
+// ago, half is forgotten.
+func (h *heard) owed(n int) {
+	h.due, h.lost = h.due+n, h.lost+n-1
+	if h.due > 64 {
+		h.due, h.lost = h.due/2, h.lost/2
+	}
 }
 
 // add records one advert.
@@ -34,7 +45,9 @@ func (h *heard) add(x event.Heard) {
 }
 
 // forget says that there is no master beside us.
-func (h *heard) forget() { h.master, h.masterPriority, h.at, h.margin = netip.Addr{}, 0, 0, 0 }
+func (h *heard) forget() {
+	h.master, h.masterPriority, h.at, h.margin, h.due, h.lost = netip.Addr{}, 0, 0, 0, 0, 0
+}
 
 // gapBounds is event.GapBounds.
 var gapBounds = event.GapBounds()
@@ -54,12 +67,17 @@ func (r *Router) accepted(in *instance, x *stimulus) {
 		}
 		in.tally.Gaps[i]++
 		in.tally.GapSum += ratio
-		if missed := int64(gap+in.interval/2)/int64(in.interval) - 1; missed > 0 {
+		missed := max(0, int64(gap+in.interval/2)/int64(in.interval)-1)
+		h.owed(int(missed) + 1)
+		if missed > 0 {
 			in.tally.Missed += uint64(missed)
 			if h.margin < in.interval && !in.election.zero {
 				r.nearMiss(in, x)
 			}
 		}
+	}
+	if h.master != x.source {
+		h.due, h.lost = 0, 0
 	}
 	h.master, h.masterPriority, h.at = x.source, x.priority, x.at
 }
@@ -83,7 +101,7 @@ func (r *Router) evidence(in *instance, c *cause) event.Evidence {
 	e := event.Evidence{
 		N: uint8(in.heard.n), Peer: c.peer, PeerPriority: c.peerPriority,
 		Interval: in.interval, Skew: in.skew(), MasterDown: in.masterDown(),
-		Deadline: c.due, Margin: in.heard.margin,
+		Deadline: c.due, Margin: in.heard.margin, Due: uint8(in.heard.due), Lost: uint8(in.heard.lost),
 		Base: in.set.Priority, Effective: in.priority,
 		Object: c.object, ObjectName: c.objectName, ObjectState: c.objectState,
 	}

@@ -109,6 +109,11 @@ type instance struct {
 	// masterText caches the text of the master's address for the Tally.
 	masterOf   netip.Addr
 	masterText string
+	// sourceText and macText do the same for the source and its hardware address.
+	sourceOf   netip.Addr
+	sourceText string
+	macOf      [6]byte
+	macText    string
 	// judged is the last foreign address list, and whether it is ours.
 	judged   []byte
 	judgedOK bool

@@ -127,7 +127,27 @@ func (in *instance) tallyAt(now event.Instant) event.Tally {
 		}
 	}
 	t.Master = in.masterText
+	t.Source, t.MAC = in.whence()
 	return t
+}
+
+// whence are the texts of the address that adverts are sent from and of the
+// hardware address of the interface that they go through.
+func (in *instance) whence() (source, mac string) {
+	if in.source != in.sourceOf {
+		in.sourceOf, in.sourceText = in.source, ""
+		if in.source.IsValid() {
+			in.sourceText = in.source.String()
+		}
+	}
+	out := in.sends()
+	if out == nil || out.index == 0 {
+		return in.sourceText, ""
+	}
+	if out.mac != in.macOf {
+		in.macOf, in.macText = out.mac, net.HardwareAddr(out.mac[:]).String()
+	}
+	return in.sourceText, in.macText
 }
 
 // RouterTally returns the counters of the Router as a whole, as of now. What

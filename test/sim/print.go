@@ -158,6 +158,9 @@ func evidenceText(b *strings.Builder, e *event.Event) {
 	if v.Refused != event.ReasonNone {
 		fmt.Fprintf(b, " refused=%v", v.Refused)
 	}
+	if v.Lost != 0 {
+		fmt.Fprintf(b, " lost=%d/%d", v.Lost, v.Due)
+	}
 }
 
 // owners shows who has the virtual addresses of a router's settings.
