@@ -74,6 +74,10 @@ type Tally struct {
 	// Lead is our priority less that of the other router heard last, 0 if none was.
 	Lead       int16 `json:"lead,omitempty"`
 	SplitBrain bool  `json:"split_brain,omitempty"`
+	// Source is the address that adverts are sent from, MAC the hardware address
+	// of the interface that they go through; empty while there is none.
+	Source string `json:"source,omitempty"`
+	MAC    string `json:"mac,omitempty"`
 }
 
 // RouterTally is the counters of a vrrp worker as a whole.

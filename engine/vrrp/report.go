@@ -145,7 +145,7 @@ func (in *instance) whence() (source, mac string) {
 		return in.sourceText, ""
 	}
 	if out.mac != in.macOf {
-		in.macOf, in.macText = out.mac, net.HardwareAddr(out.mac[:]).String()
+		in.macOf, in.macText = out.mac, macText(out.mac)
 	}
 	return in.sourceText, in.macText
 }
