@@ -101,7 +101,7 @@ func TestFirstCounts(t *testing.T) {
 	if g.Instance != "a" || g.NetNamespace != "x" || g.LVSSyncDaemon.Interface != "eth0" || g.Firewall.Table != "one" {
 		t.Errorf("instance %q, namespace %q, daemon on %q, table %q", g.Instance, g.NetNamespace, g.LVSSyncDaemon.Interface, g.Firewall.Table)
 	}
-	if n := strings.Count(problemLines(found), RuleDuplicateKeyword); n != 3 {
+	if n := strings.Count(problemLines(found), RuleDuplicateKeyword); n != 4 {
 		t.Errorf("%d are told:\n%s", n, problemLines(found))
 	}
 }

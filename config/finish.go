@@ -518,51 +518,6 @@ func (b *builder) checkLinkDelays() {
 	}
 }
 
-// checkReferences looks at what refers to instances.
-func (b *builder) checkReferences() {
-	known := func(name string) bool {
-		return slices.ContainsFunc(b.c.VRRP.Instances, func(s vrrp.InstanceSettings) bool { return s.Name == name })
-	}
-	for i := range b.c.TrackGroups {
-		g := &b.c.TrackGroups[i]
-		g.Instances = slices.DeleteFunc(g.Instances, func(name string) bool {
-			if known(name) {
-				return false
-			}
-			b.note(b.names["track_group"][g.Name], RuleUnknownReference, "vrrp_instance '"+clip(name)+"' of track_group '"+g.Name+"' does not exist; it is left out", "")
-			return true
-		})
-	}
-	for _, f := range b.followers {
-		k := slices.IndexFunc(b.c.TrackGroups, func(g TrackGroup) bool { return g.Name == f.group })
-		switch {
-		case k < 0:
-			b.err(f.pos, RuleUnknownReference, "track_group '"+clip(f.group)+"' does not exist", "")
-		case len(f.devices) == 0:
-			b.note(f.pos, RuleMissingInterface, "nothing without an interface can be followed; its track_group is ignored", "dev INTERFACE")
-		default:
-			b.followedBy(b.c.TrackGroups[k].Instances, f.devices)
-		}
-	}
-}
-
-// followedBy lets instances follow interfaces. compat: that is what track_group does; what is static itself is added
-// again when somebody else removes it.
-func (b *builder) followedBy(instances, devices []string) {
-	for i := range b.c.VRRP.Instances {
-		s := &b.c.VRRP.Instances[i]
-		if !slices.Contains(instances, s.Name) {
-			continue
-		}
-		for _, dev := range devices {
-			if dev == s.Interface || slices.ContainsFunc(s.Tracks, func(t vrrp.Track) bool { return t.Kind == event.SubjectInterface && t.Name == dev }) {
-				continue
-			}
-			s.Tracks = append(s.Tracks, vrrp.Track{Kind: event.SubjectInterface, Name: dev})
-		}
-	}
-}
-
 // finishTracked fills the settings of scripts, files and processes.
 func (b *builder) finishTracked() {
 	for _, d := range b.scripts {

@@ -147,6 +147,9 @@ func entry(k *Keyword) string {
 	if k.Default != "" {
 		text += " Default: " + roff(k.Default) + "."
 	}
+	if k.Once != "" {
+		text += " It is out of use: " + roff(k.Once) + "."
+	}
 	if k.NoEffect != "" {
 		text += " It is understood and has no effect: " + roff(k.NoEffect) + "."
 	}

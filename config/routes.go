@@ -201,19 +201,29 @@ func (r *lineReader) value(o option) []string {
 	switch o.kind {
 	case takesNothing, takesNextHop:
 	case takesWord:
+		r.word(o, w)
 	case takesNumber, takesByte:
 		most := uint64(math.MaxUint32)
 		if o.kind == takesByte {
 			most = 255
 		}
+		if o.name == "quickack" || o.name == "fastopen_no_cookie" {
+			most = 1
+		}
+		if o.name == "expires" {
+			r.onlyIPv6(o, w)
+		}
 		if v, err := strconv.ParseUint(w.Text, 0, 64); err != nil || v > most {
 			r.fail(w.Pos, "'"+clip(w.Text)+"' is not a number from 0 to "+strconv.FormatUint(most, 10))
 		}
 	case takesLocked:
-		if w.Text == "lock" {
-			v, _ := r.next(o.name)
-			return []string{"lock", v.Text}
+		if w.Text != "lock" {
+			r.locked(o, w)
+			break
 		}
+		v, _ := r.next(o.name)
+		r.locked(o, v)
+		return []string{"lock", v.Text}
 	case takesAddress:
 		return r.address(o, w)
 	case takesPrefix:
@@ -221,6 +231,9 @@ func (r *lineReader) value(o option) []string {
 			return []string{"all"}
 		}
 		if p, ok := r.prefix(w); ok {
+			if o.name == "from" && r.rule == RuleBadRoute {
+				r.onlyIPv6(o, w)
+			}
 			return []string{formatPrefix(p)}
 		}
 	case takesDevice:
@@ -246,6 +259,75 @@ func (r *lineReader) value(o option) []string {
 	return []string{w.Text}
 }
 
+// The words of options that have no others.
+var optionWords = map[string][]string{
+	"features": {"ecn"}, "pref": {"low", "medium", "high"}, "ttl-propagate": {"enabled", "disabled"},
+}
+
+// word checks a value that is one of a few words, or a number that may have a name.
+func (r *lineReader) word(o option, w syntax.Word) {
+	words, few := optionWords[o.name]
+	switch _, err := strconv.ParseUint(w.Text, 0, 8); {
+	case o.name == "pref" && !r.onlyIPv6(o, w):
+	case few && !slices.Contains(words, w.Text) && (o.name != "pref" || err != nil):
+		r.fail(w.Pos, "'"+o.name+"' does not know '"+clip(w.Text)+"'")
+	case few:
+	case o.name == "realms":
+		from, to, two := strings.Cut(w.Text, "/")
+		if !r.named(o.name, from, 16) || two && !r.named(o.name, to, 16) {
+			r.fail(w.Pos, "'"+clip(w.Text)+"' is not [REALM/]REALM")
+		}
+	case slices.Contains([]string{"table", "tos", "scope", "protocol", "suppress_ifgroup"}, o.name):
+		bits := 8
+		if o.name == "table" || o.name == "suppress_ifgroup" {
+			bits = 32
+		}
+		if !r.named(o.name, w.Text, bits) {
+			r.fail(w.Pos, "there is no "+o.name+" '"+clip(w.Text)+"'")
+		}
+	}
+}
+
+// wellKnown are names that hold without any file of them.
+var wellKnown = map[string][]string{
+	"table": {"default", "main", "local"}, "scope": {"global", "universe", "site", "link", "host", "nowhere"},
+	"protocol": {"keepalived", "redirect", "kernel", "boot", "static", "ra", "dhcp"},
+}
+
+// named tells whether a word is a number of so many bits, or a name of one; where nobody can be asked it may be.
+func (r *lineReader) named(option, word string, bits int) bool {
+	if _, err := strconv.ParseUint(word, 0, bits); err == nil {
+		return true
+	}
+	return word != "" && (slices.Contains(wellKnown[option], word) || r.b.e.RouteName == nil || r.b.e.RouteName(option, word))
+}
+
+// locked checks a metric: a number, or a time; congctl takes the name of an algorithm.
+func (r *lineReader) locked(o option, w syntax.Word) {
+	text := w.Text
+	switch o.name {
+	case "congctl":
+		return
+	case "rtt", "rttvar", "rto_min":
+		text, _ = strings.CutSuffix(strings.TrimSuffix(text, "s"), "m")
+		if v, err := strconv.ParseFloat(text, 64); err == nil && v >= 0 && v <= math.MaxUint32 {
+			return
+		}
+	}
+	if _, err := strconv.ParseUint(text, 0, 32); err != nil {
+		r.fail(w.Pos, "'"+clip(w.Text)+"' is not a value for '"+o.name+"'")
+	}
+}
+
+// onlyIPv6 refuses an option of IPv6 in a line that is about IPv4.
+func (r *lineReader) onlyIPv6(o option, w syntax.Word) bool {
+	if r.family == 4 {
+		r.fail(w.Pos, "'"+o.name+"' is for IPv6 alone")
+		return false
+	}
+	return true
+}
+
 func (r *lineReader) address(o option, w syntax.Word) []string {
 	var words []string
 	if w.Text == "inet" || w.Text == "inet6" {
@@ -256,6 +338,8 @@ func (r *lineReader) address(o option, w syntax.Word) []string {
 	switch {
 	case err != nil:
 		r.fail(w.Pos, "'"+clip(w.Text)+"' is not an IP address")
+	case len(words) > 0 && (words[0] == "inet6") != a.Is6():
+		r.fail(w.Pos, "'"+clip(w.Text)+"' is not of the family "+words[0])
 	case len(words) == 0 && r.family != 0 && family(a) != r.family:
 		r.fail(w.Pos, "'"+clip(w.Text)+"' is of another family")
 	case len(words) == 0:

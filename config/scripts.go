@@ -183,7 +183,7 @@ var groupKeywords = append([]Keyword{
 var scriptKeywords = []Keyword{
 	row("script", `"COMMAND"`, "", 'A', "The program; exit status 0 is good.", readScriptCommand),
 	row("interval", "SECONDS", "1", 'A', "The time between the starts of two runs.", duration(0, 1_000_000*second, func(b *builder, v opt[time.Duration]) { b.script.every = v })),
-	row("timeout", "SECONDS", "that of interval", 'B', "How long a run may take; longer is a failure.", duration(0, 1_000_000*second, func(b *builder, v opt[time.Duration]) { b.script.limit = v })),
+	row("timeout", "SECONDS", "that of interval", 'B', "How long a run may take; longer is a failure.", readScriptTimeout),
 	row("weight", "-253..253 [reverse]", "0", 'A', "What is added to the priority while the script is good (positive) or bad (negative); 0 means FAULT while it is bad.", readWeight(253, func(b *builder) (*int, *bool) { return &b.script.s.Weight, &b.script.s.Reverse })),
 	row("rise", "N", "1", 'A', "How many runs in a row must succeed until the script counts as good.", atLeastOne(func(b *builder, v int64) { b.script.s.Rise = int(v) })),
 	row("fall", "N", "1", 'A', "How many runs in a row must fail until the script counts as bad.", atLeastOne(func(b *builder, v int64) { b.script.s.Fall = int(v) })),
@@ -195,7 +195,7 @@ var scriptKeywords = []Keyword{
 
 // fileKeywords are the rows of track_file.
 var fileKeywords = []Keyword{
-	row("file", "PATH", "", 'B', "The file; what is read as a number in it counts.", text(func(b *builder, s string) { b.file.s.Path, b.file.t.Path = s, s })),
+	row("file", "PATH", "", 'B', "The file; what is read as a number in it counts.", first(func(b *builder) *string { return &b.file.s.Path }, func(b *builder) { b.file.t.Path = b.file.s.Path })),
 	row("weight", "-254..254 [reverse]", "1", 'B', "What the number is multiplied by; 0 means FAULT while it is not 0.", readWeight(254, func(b *builder) (*int, *bool) { return &b.file.s.Weight, &b.file.s.Reverse })),
 	row("init_file", "[VALUE] [overwrite]", "off", 'B', "Creates the file at the start, with this number in it.", readInitFile),
 }
@@ -208,6 +208,10 @@ var trackProcessKeywords = []Keyword{
 			return nil
 		}
 		p := &b.proc.t
+		if p.Command != "" { // compat
+			b.warn(n.Pos, RuleDuplicateKeyword, "there is a 'process' already; this one is ignored", "")
+			return nil
+		}
 		p.Command, p.Params = n.Args[0].Text, nil
 		for _, w := range n.Args[1:] {
 			p.Params = append(p.Params, w.Text)
@@ -232,8 +236,8 @@ var trackProcessKeywords = []Keyword{
 	row("delay", "SECONDS", "0", 'C', "Sets terminate_delay and fork_delay.", duration(time.Microsecond, 3600*second, func(b *builder, v opt[time.Duration]) {
 		b.proc.s.TerminateDelay, b.proc.s.ForkDelay = v.v, v.v
 	})),
-	row("terminate_delay", "SECONDS", "0", 'C', "How long too few processes are overlooked.", duration(0, 3600*second, func(b *builder, v opt[time.Duration]) { b.proc.s.TerminateDelay = v.v })),
-	row("fork_delay", "SECONDS", "0", 'C', "How long there must be enough processes until they count.", duration(0, 3600*second, func(b *builder, v opt[time.Duration]) { b.proc.s.ForkDelay = v.v })),
+	row("terminate_delay", "SECONDS", "0", 'C', "How long too few processes are overlooked.", duration(time.Microsecond, 3600*second, func(b *builder, v opt[time.Duration]) { b.proc.s.TerminateDelay = v.v })),
+	row("fork_delay", "SECONDS", "0", 'C', "How long there must be enough processes until they count.", duration(time.Microsecond, 3600*second, func(b *builder, v opt[time.Duration]) { b.proc.s.ForkDelay = v.v })),
 	row("full_command", "", "off", 'C', "Compares the path of the program as it was started instead of its name.", mark(func(b *builder) *bool { return &b.proc.t.Full })),
 }
 
@@ -267,6 +271,16 @@ func readScriptCommand(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 		b.note(n.Pos, RuleExtraWords, "nothing is done with '"+clip(s.User)+"' after 'script'", "user "+s.User)
 	}
 	return kept(b, k, n)
+}
+
+// readScriptTimeout takes how long a script may run. compat: 0 becomes 1.
+func readScriptTimeout(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	if d, ok := parseSeconds(n.Arg(0)); ok && d == 0 {
+		b.warn(n.ArgPos(0), RuleOutOfRange, "'timeout' must be more than 0; 1 is used", "")
+		b.script.limit = opt[time.Duration]{second, true, n.Pos}
+		return same(k, n, "1")
+	}
+	return duration(0, 1_000_000*second, func(b *builder, v opt[time.Duration]) { b.script.limit = v })(b, k, n)
 }
 
 // readWeight takes N [reverse].

@@ -415,27 +415,6 @@ func readCheck(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	return blockOf(k, n, children)
 }
 
-// The defaults of a checker (compat).
-const (
-	checkDelay   = 60 * time.Second
-	checkConnect = 5 * time.Second
-)
-
-// retryOf gives how often, and after what time, a kind of checker tries again unless told otherwise (compat).
-func retryOf(kind event.Checker, delay time.Duration) (times int64, after time.Duration) {
-	switch kind {
-	case event.CheckerHTTP, event.CheckerSSL:
-		return 1, 3 * time.Second
-	case event.CheckerDNS:
-		return 3, delay
-	case event.CheckerMisc:
-		return 0, time.Second
-	case event.CheckerNone, event.CheckerTCP, event.CheckerSMTP, event.CheckerUDP, event.CheckerPing, event.CheckerFile,
-		event.CheckerBFD, event.CheckerExpect:
-	}
-	return 1, time.Second
-}
-
 // finishCheck appends the settings of one checker, or of several where SMTP_CHECK has hosts.
 func (b *builder) finishCheck(out []health.CheckSettings, d *serviceDraft, rs *serverDraft, c *checkDraft, outer timing) []health.CheckSettings {
 	if len(c.hosts) > 0 {

@@ -276,6 +276,9 @@ func (b *builder) groupPort(d *serviceDraft, rs *serverDraft) {
 
 func (b *builder) settleSorry(d *serviceDraft) {
 	if !d.sorry.set {
+		if d.sorryInhibit || d.sorryForward.set {
+			b.note(d.node.Pos, RuleNoEffect, d.label()+": what is said of the sorry server has no effect without one", "sorry_server ADDRESS PORT")
+		}
 		return
 	}
 	forward := d.sorryForward.or(d.forward.v)

@@ -66,18 +66,14 @@ var globalKeywords = []Keyword{
 	row("dynamic_interfaces", "[allow_if_changes]", "off", 'B', "Interfaces may be missing at the start and appear later.", readDynamic),
 	row("default_interface", "INTERFACE", "eth0", 'B', "The interface of static addresses that name none.", limited(15, func(b *builder, s string) { b.c.Global.DefaultInterface = s })),
 	row("disable_local_igmp", "", "off", 'C', "Turns off IGMP reports for link-local multicast while running.", mark(func(b *builder) *bool { return &b.c.Global.DisableLocalIGMP })).inert("the reports do no harm here"),
-	row("nftables", "[TABLE]", "keepalived", 'B', "The nftables table in which packets to addresses are filtered.", optional(func(b *builder, s string) {
-		if s != "" && !b.c.Global.Firewall.Chosen { // compat: the first one counts
-			b.c.Global.Firewall.Table, b.c.Global.Firewall.Chosen = s, true
-		}
-	})),
+	row("nftables", "[TABLE]", "keepalived", 'B', "The nftables table in which packets to addresses are filtered.", readTable),
 	row("nftables_priority", "N", "-1", 'C', "The priority of the chains in that table.", number(math.MinInt32, math.MaxInt32, func(b *builder, v int64) { b.c.Global.Firewall.Priority = int32(v) })),
 	row("nftables_ifindex", "", "off", 'C', "Filters by the index of an interface instead of its name.", mark(func(b *builder) *bool { return &b.c.Global.Firewall.IfIndex })),
 	row("nftables_counters", "", "off", 'C', "Counts packets in each rule.", mark(func(b *builder) *bool { return &b.c.Global.Firewall.Counters })),
 	row("vrrp_iptables", "[INCHAIN [OUTCHAIN]]", "", 'C', "Asked for the filter to be made by iptables.", kept).inert(noFilterKind),
 	row("vrrp_ipsets", "[SET4 [SET6 [SETIF6 [IGMP [MLD [ND]]]]]]", "", 'C', "Named the ipsets used with iptables.", kept).inert(noFilterKind),
-	row("vmac_prefix", "STRING", "vrrp", 'C', "The start of the names of interfaces with a virtual MAC address.", limited(11, func(b *builder, s string) { b.g.vmacPrefix = s })),
-	row("vmac_addr_prefix", "STRING", "that of vmac_prefix", 'C', "The same for interfaces made for single addresses.", limited(11, func(b *builder, s string) { b.g.vmacAddrPrefix = s })),
+	row("vmac_prefix", "STRING", "vrrp", 'C', "The start of the names of interfaces with a virtual MAC address.", prefixed(func(b *builder) *string { return &b.g.vmacPrefix })),
+	row("vmac_addr_prefix", "STRING", "that of vmac_prefix", 'C', "The same for interfaces made for single addresses.", prefixed(func(b *builder) *string { return &b.g.vmacAddrPrefix })),
 	row("vrrp_netlink_cmd_rcv_bufs", "BYTES", "the kernel's", 'C', "The receive buffer of the socket for commands to the kernel.", number(0, math.MaxUint32, func(b *builder, v int64) { b.c.Global.Buffers.NetlinkCommand = uint32(v) })).inert(noBuffers),
 	row("vrrp_netlink_cmd_rcv_bufs_force", yesNo, "off", 'C', "Takes that size even beyond the kernel's limit.", truth(func(b *builder, v bool) { b.c.Global.Buffers.NetlinkCommandForce = v })).inert(noBuffers),
 	row("vrrp_netlink_monitor_rcv_bufs", "BYTES", "the kernel's", 'C', "The receive buffer of the socket for messages of the kernel.", number(0, math.MaxUint32, func(b *builder, v int64) { b.c.Global.Buffers.NetlinkMonitor = uint32(v) })).inert(noBuffers),
@@ -107,11 +103,36 @@ var globalKeywords = []Keyword{
 	row("state_dump_file", "FILE", "keepalived.data", 'C', "Where state is dumped.", text(func(b *builder, s string) { b.c.Global.Dump.State = s })),
 	row("stats_dump_file", "FILE", "keepalived.stats", 'C', "Where statistics are dumped.", text(func(b *builder, s string) { b.c.Global.Dump.Stats = s })),
 	row("json_dump_file", "FILE", "keepalived.json", 'C', "Where the JSON dump is written.", text(func(b *builder, s string) { b.c.Global.Dump.JSON = s })),
-	row("config_save_dir", "DIRECTORY", "", 'D', "Where each consolidated configuration is saved.", text(func(b *builder, s string) { b.c.Global.Dump.SaveDir = s })),
+	row("config_save_dir", "DIRECTORY", "", 'D', "Where each consolidated configuration is saved.", text(func(b *builder, s string) { b.c.Global.Dump.SaveDir = s })).once("it kept copies for those who look for faults in keepalived; vigilctl config print shows what is in force"),
 	row("tmp_config_directory", "DIRECTORY", "", 'D', "Where the consolidated configuration was kept for the workers.", text(func(b *builder, s string) { b.c.Global.Dump.TmpConfigDir = s })).inert(noMem),
 	row("iproute_usr_dir", "DIRECTORY", "/usr/share/iproute2", 'D', "Where the names of routing tables are found.", text(func(*builder, string) {})).inert("both usual directories are read"),
 	row("iproute_etc_dir", "DIRECTORY", "/etc/iproute2", 'D', "Where the names of routing tables are found first.", text(func(*builder, string) {})).inert("both usual directories are read"),
 	row("linkbeat_use_polling", "", "", 'D', "Asked for interfaces to be polled for their link state.", mark(func(b *builder) *bool { return &b.c.Global.LinkbeatPoll })).inert(noPolling),
+}
+
+// readTable reads nftables. compat: the first one counts.
+func readTable(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+	f := &b.c.Global.Firewall
+	if f.Chosen {
+		b.warn(n.Pos, RuleDuplicateKeyword, "there is a 'nftables' already; this one is ignored", "")
+		return nil
+	}
+	return optional(func(_ *builder, s string) {
+		if s != "" {
+			f.Table, f.Chosen = s, true
+		}
+	})(b, k, n)
+}
+
+// prefixed takes the start of the names of interfaces. compat: the first one counts.
+func prefixed(field func(*builder) *string) reader {
+	return func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
+		if *field(b) != "" {
+			b.warn(n.Pos, RuleDuplicateKeyword, "there is a '"+n.Keyword+"' already; this one is ignored", "")
+			return nil
+		}
+		return limited(11, func(b *builder, s string) { *field(b) = s })(b, k, n)
+	}
 }
 
 // multicast takes a multicast address of one family.
@@ -282,8 +303,8 @@ var mailKeywords = []Keyword{
 	row("notification_email_from", "ADDRESS", "root@ the host name", 'A', "The sender of that mail.", text(func(b *builder, s string) { b.c.Notify.SMTP.From = s })),
 	row("smtp_server", "HOST [PORT]", "port 25", 'A', "The server that mail is given to.", readMailServer),
 	row("smtp_helo_name", "NAME", "the host name", 'B', "How this machine introduces itself to that server.", text(func(b *builder, s string) { b.c.Notify.SMTP.Helo = s })),
-	row("smtp_connect_timeout", "SECONDS", "30", 'A', "How long a delivery may take.", number(0, math.MaxInt32, func(b *builder, v int64) {
-		b.c.Notify.SMTP.ConnectTimeout = time.Duration(max(v, 1)) * second // compat: 0 becomes 1
+	row("smtp_connect_timeout", "SECONDS", "30", 'A', "How long a delivery may take.", atLeastOne(func(b *builder, v int64) {
+		b.c.Notify.SMTP.ConnectTimeout = time.Duration(v) * second
 	})),
 	row("smtp_alert", yesNo, "unset", 'B', "Whether changes are mailed where nothing nearer says so.", truth(func(b *builder, v bool) { b.c.Global.SMTPAlert = tri(v) })),
 	row("smtp_alert_vrrp", yesNo, "that of smtp_alert", 'B', "The same for instances and sync groups.", truth(func(b *builder, v bool) { b.c.Global.SMTPAlertVRRP = tri(v) })),

@@ -400,7 +400,7 @@ var (
 	}
 	smtpRows = []Keyword{
 		probed("helo_name", "NAME", "smtpchecker.keepalived.org", 'B', "The name to greet with."),
-		row("host", "{ ... }", "", 'D', "Old: another address to check.", readCheckHost),
+		row("host", "{ ... }", "", 'D', "Old: another address to check.", readCheckHost).once("each was a checker of its own; write one SMTP_CHECK for each"),
 	}
 	dnsRows = []Keyword{
 		probed("type", "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "SOA", 'B', "The type of record to ask for."),
@@ -569,4 +569,25 @@ func (d *serviceDraft) meant(words []string) bool {
 		port = words[1]
 	}
 	return err == nil && a.Unmap() == d.addr.Addr() && port == strconv.Itoa(int(d.addr.Port()))
+}
+
+// The defaults of a checker (compat).
+const (
+	checkDelay   = 60 * time.Second
+	checkConnect = 5 * time.Second
+)
+
+// retryOf gives how often, and after what time, a kind of checker tries again unless told otherwise (compat).
+func retryOf(kind event.Checker, delay time.Duration) (times int64, after time.Duration) {
+	switch kind {
+	case event.CheckerHTTP, event.CheckerSSL:
+		return 1, 3 * time.Second
+	case event.CheckerDNS:
+		return 3, delay
+	case event.CheckerMisc:
+		return 0, time.Second
+	case event.CheckerNone, event.CheckerTCP, event.CheckerSMTP, event.CheckerUDP, event.CheckerPing, event.CheckerFile,
+		event.CheckerBFD, event.CheckerExpect:
+	}
+	return 1, time.Second
 }

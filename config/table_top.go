@@ -32,6 +32,12 @@ func old(name, instead, form string, read reader) Keyword {
 	return Keyword{Name: name, Form: form, Tier: 'D', Doc: "Old spelling of " + instead + ".", Instead: instead, read: read}
 }
 
+// once says that a keyword is out of use.
+func (k Keyword) once(what string) Keyword {
+	k.Once = what
+	return k
+}
+
 // inert says why a keyword changes nothing.
 func (k Keyword) inert(why string) Keyword {
 	k.NoEffect = why
@@ -104,8 +110,8 @@ var trackGroupKeywords = []Keyword{
 }
 
 var garpGroupKeywords = []Keyword{
-	row("garp_interval", "SECONDS", "", 'C', "The least time between two gratuitous ARPs of the group.", duration(0, micros, func(b *builder, v opt[time.Duration]) { b.announce.Garp = v.v })),
-	row("gna_interval", "SECONDS", "", 'C', "The least time between two neighbour advertisements of the group.", duration(0, micros, func(b *builder, v opt[time.Duration]) { b.announce.Gna = v.v })),
+	row("garp_interval", "SECONDS", "", 'C', "The least time between two gratuitous ARPs of the group.", duration(0, micros, func(b *builder, v opt[time.Duration]) { b.announce.Garp, b.announced = v.v, true })),
+	row("gna_interval", "SECONDS", "", 'C', "The least time between two neighbour advertisements of the group.", duration(0, micros, func(b *builder, v opt[time.Duration]) { b.announce.Gna, b.announced = v.v, true })),
 	row("interface", "INTERFACE", "", 'C', "The one interface of the group.", readAnnounceInterface),
 	row("interfaces", "{ INTERFACE... }", "", 'C', "The interfaces of the group.", readAnnounceInterfaces),
 }
@@ -128,7 +134,7 @@ func keepBlock(_ *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 
 // readGarpGroup reads a garp_group.
 func readGarpGroup(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
-	b.announce = &vrrp.AnnounceGroup{}
+	b.announce, b.announced = &vrrp.AnnounceGroup{}, false
 	out := readPlainBlock(b, k, n)
 	g := *b.announce
 	b.announce = nil
@@ -136,7 +142,7 @@ func readGarpGroup(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	case len(g.Interfaces) == 0:
 		b.err(n.Pos, RuleMissingInterface, "the garp_group has no interface; it is ignored", "interface INTERFACE")
 		return nil
-	case g.Garp == 0 && g.Gna == 0:
+	case !b.announced:
 		b.err(n.Pos, RuleMissingValue, "the garp_group has no interval; it is ignored", "garp_interval SECONDS")
 		return nil
 	}
@@ -144,8 +150,8 @@ func readGarpGroup(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	return out
 }
 
-// announced takes an interface into the garp_group being read, unless another one has it.
-func (b *builder) announced(name string, at syntax.Pos) bool {
+// shares takes an interface into the garp_group being read, unless another one has it.
+func (b *builder) shares(name string, at syntax.Pos) bool {
 	if !b.known(name, at) {
 		return false
 	}
@@ -161,7 +167,7 @@ func (b *builder) announced(name string, at syntax.Pos) bool {
 
 func readAnnounceInterface(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	word, ok := b.value(k, n)
-	if !ok || !b.announced(word, n.ArgPos(0)) {
+	if !ok || !b.shares(word, n.ArgPos(0)) {
 		return nil
 	}
 	return same(k, n, word)
@@ -170,7 +176,7 @@ func readAnnounceInterface(b *builder, k *Keyword, n *syntax.Node) *syntax.Node 
 func readAnnounceInterfaces(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 	var out []*syntax.Node
 	for _, w := range b.words(n.Children) {
-		if b.announced(w.Text, w.Pos) {
+		if b.shares(w.Text, w.Pos) {
 			out = append(out, &syntax.Node{Keyword: w.Text, Pos: w.Pos})
 		}
 	}

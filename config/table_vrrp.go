@@ -134,7 +134,7 @@ var instanceKeywords = []Keyword{
 	row("unicast_fault_no_peer", "", "off", 'C', "Goes to FAULT when there is no peer, instead of falling back to multicast.", mark(func(b *builder) *bool { return &b.inst.extra.UnicastFaultNoPeer })),
 	row("unicast_ttl", "0..255", "255 for IPv4, the kernel's for IPv6", 'C', "The TTL of adverts to peers.", instInt(0, 255, func(d *draft) *opt[int64] { return &d.ttl })),
 	row("check_unicast_src", "", "off", 'B', "Adverts count only when they come from a peer.", instMark(true, func(d *draft) *opt[bool] { return &d.checkSource })),
-	row("old_unicast_checksum", "[never]", "auto", 'D', "Speaks the checksum of unicast adverts of version 3 that keepalived had before 1.3.7; by default once a peer is heard that does.", readOldChecksum),
+	row("old_unicast_checksum", "[never]", "auto", 'D', "Speaks the checksum of unicast adverts of version 3 that keepalived had before 1.3.7; by default once a peer is heard that does.", readOldChecksum).once("it was for peers before keepalived 1.3.7; leave it out, and the peers decide"),
 	row("vrf", "INTERFACE", "", 'C', "The VRF of an instance without interface.", func(b *builder, k *Keyword, n *syntax.Node) *syntax.Node {
 		return limited(15, func(b *builder, s string) { b.inst.vrf = opt[string]{s, true, n.Pos} })(b, k, n)
 	}),
@@ -161,7 +161,7 @@ var instanceKeywords = []Keyword{
 	row("kernel_rx_buf_size", "BYTES", "that of vrrp_rx_bufs_policy", 'C', "The receive buffer of the instance's socket.", number(0, math.MaxUint32, func(b *builder, v int64) { b.inst.extra.KernelRxBuf = uint32(v) })).inert(noBuffers),
 	row("linkbeat_use_polling", "", "", 'D', "Asked for the interface to be polled for its link state.", mark(func(b *builder) *bool { return &b.inst.extra.Linkbeat })).inert(noPolling),
 	row("debug", "0..4", "", 'D', "Set a level of logging that never did anything.", number(0, 4, func(*builder, int64) {})).inert("it never had one"),
-	row("lvs_sync_daemon_interface", "INTERFACE", "", 'D', "Named the interface of the IPVS sync daemon, which lvs_sync_daemon in global_defs now does.", readInstanceSync),
+	row("lvs_sync_daemon_interface", "INTERFACE", "", 'D', "Named the interface of the IPVS sync daemon, which lvs_sync_daemon in global_defs now does.", readInstanceSync).once("it named the interface of the IPVS sync daemon; write lvs_sync_daemon INTERFACE INSTANCE in global_defs"),
 	old("lvs_sync_daemon_inteface", "lvs_sync_daemon_interface", "INTERFACE", readInstanceSync),
 }
 

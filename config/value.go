@@ -350,6 +350,9 @@ type Environment struct {
 	Resolve func(host string) (netip.Addr, error)
 	// Uptime tells how long ago the machine was booted.
 	Uptime func() time.Duration
+	// RouteName tells whether a name stands for a value of an option of routes and rules: table, tos, protocol, scope,
+	// realms or suppress_ifgroup.
+	RouteName func(option, name string) bool
 	// Secret reads a file that holds a key.
 	Secret func(path string) (Secret, error)
 }

@@ -150,10 +150,11 @@ type keyword struct {
 	Doc      string `json:"doc,omitempty"`
 	Instead  string `json:"instead,omitempty"`
 	NoEffect string `json:"no_effect,omitempty"`
+	Once     string `json:"once,omitempty"`
 }
 
 func keywordOf(k *config.Keyword) keyword {
-	return keyword{k.Block, k.Name, k.Form, k.Default, string(rune(k.Tier)), k.Doc, k.Instead, k.NoEffect}
+	return keyword{k.Block, k.Name, k.Form, k.Default, string(rune(k.Tier)), k.Doc, k.Instead, k.NoEffect, k.Once}
 }
 
 // listKeywords prints all keywords, block by block.
@@ -228,6 +229,7 @@ func (k *keyword) text() string {
 	line("default", k.Default)
 	line("today", k.Instead)
 	line("note", k.NoEffect)
+	line("once", k.Once)
 	return b.String()
 }
 

@@ -22,8 +22,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/vigild/vigild/config"
 )
 
@@ -35,7 +33,7 @@ func Environment(test bool) config.Environment {
 	}
 	return config.Environment{
 		Hostname: name, Test: test, Interface: findInterface, MAC: macOf, Account: account, Script: script,
-		Resolve: resolve(test), Secret: secret, Uptime: uptime,
+		Resolve: resolve(test), Secret: secret, Uptime: uptime, RouteName: routeName,
 	}
 }
 
@@ -75,11 +73,11 @@ func Worker() config.Environment {
 
 // uptime is the time since the boot, in which the machine may have slept.
 func uptime() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
+	var s syscall.Sysinfo_t
+	if err := syscall.Sysinfo(&s); err != nil {
 		return math.MaxInt64 // long ago
 	}
-	return time.Duration(t.Nano())
+	return time.Duration(s.Uptime) * time.Second
 }
 
 func macOf(name string) (mac [6]byte, exists bool) {

@@ -155,7 +155,7 @@ func (p *parser) url(n *syntax.Node, g *getter, name serverName) {
 	case regex != nil:
 		p.regex(regex, &u, o)
 	case first != nil:
-		p.err(first.Pos, ruleMissingValue, "'"+first.Keyword+"' without 'regex' means nothing", "regex PATTERN")
+		p.note(first.Pos, ruleMissingValue, "'"+first.Keyword+"' without 'regex' means nothing", "regex PATTERN")
 	}
 	if u.status.empty() {
 		u.status.add(200, 299)
