@@ -38,7 +38,7 @@ type Farm struct {
 // in hexadecimal, end the IPv6 addresses.
 func New(t lab.T, directors, servers int) *Farm {
 	t.Helper()
-	for _, m := range []string{"ip_vs", "ipip", "ip6_tunnel"} {
+	for _, m := range []string{"ip_vs", "ipip", "ip6_tunnel", "ip_gre", "ip6_gre", "fou", "fou6"} {
 		if out, err := exec.Command("modprobe", m).CombinedOutput(); err != nil {
 			t.Fatalf("modprobe %s: %v: %s", m, err, out)
 		}

@@ -10,12 +10,15 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/vigild/vigild/test/netns/lab"
 )
@@ -90,8 +93,10 @@ func (s *Server) Direct() {
 		"ipv4/conf/all/rp_filter": "0", "ipv4/conf/eth0/rp_filter": "0", "ipv4/conf/eth1/rp_filter": "0",
 	})
 	s.IP(fmt.Sprintf("addr add %s/32 dev lo", VIP), fmt.Sprintf("addr add %s/128 dev lo nodad", VIP6))
-	s.IP("link set tunl0 up", "link set ip6tnl0 up")
-	s.farm.sysctl(s.Router, map[string]string{"ipv4/conf/tunl0/rp_filter": "0"})
+	// What comes in tunnels of IP in IP, GRE, and GUE on port 6080.
+	s.IP("link set tunl0 up", "link set ip6tnl0 up", "link set gre0 up", "link set ip6gre0 up", "fou add port 6080 gue")
+	s.Run("ip", "-6", "fou", "add", "port", "6080", "gue")
+	s.farm.sysctl(s.Router, map[string]string{"ipv4/conf/tunl0/rp_filter": "0", "ipv4/conf/gre0/rp_filter": "0"})
 }
 
 // Inside is the server's address and a port on the inner wire.
@@ -263,20 +268,34 @@ func hold(c net.Conn) {
 	}
 }
 
+// datagrams answers each datagram from the address that it came to, so that
+// answers of DR and TUN come from the virtual address.
 func (s *Server) datagrams(p *port, addr string) {
 	s.farm.t.Helper()
-	var c net.PacketConn
-	s.Do(func() (err error) {
-		c, err = net.ListenPacket("udp", addr)
-		return err
+	var c *net.UDPConn
+	s.Do(func() error {
+		l, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			return err
+		}
+		c = l.(*net.UDPConn)
+		raw, err := c.SyscallConn()
+		if err != nil {
+			return err
+		}
+		cerr := raw.Control(func(fd uintptr) {
+			// Of both families: addresses of IPv4 come as those of IPv6.
+			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+		})
+		return errors.Join(cerr, err)
 	})
 	done := make(chan struct{})
 	p.stop = func() { _ = c.Close(); <-done }
 	go func() {
 		defer close(done)
-		b := make([]byte, 64<<10)
+		b, info := make([]byte, 64<<10), make([]byte, 128)
 		for {
-			n, from, err := c.ReadFrom(b)
+			n, k, _, from, err := c.ReadMsgUDPAddrPort(b, info)
 			if err != nil {
 				return
 			}
@@ -287,11 +306,21 @@ func (s *Server) datagrams(p *port, addr string) {
 				s.dawdle()
 			}
 			if reply := p.answer(b[:n], m); reply != nil {
-				_, _ = c.WriteTo(reply, from)
+				_, _, _ = c.WriteMsgUDPAddrPort(reply, anywhere(info[:k]), from)
 				s.count()
 			}
 		}
 	}()
+}
+
+// anywhere is the same control message about an address, of any interface.
+func anywhere(info []byte) []byte {
+	const at = unix.SizeofCmsghdr + unix.SizeofInet6Pktinfo
+	if len(info) < at {
+		return nil
+	}
+	clear(info[at-4 : at])
+	return info
 }
 
 // Certificate makes a certificate for a name that signs itself and is valid
