@@ -169,7 +169,38 @@ func (p *Pool) applied(in *Applied) {
 	} else if len(k.doubts) == 0 && len(k.leftover) == 0 {
 		k.backoff, k.failing = 0, false
 	}
+	p.also(&b, &e, in)
 	p.emit(e)
+}
+
+// also tells those of a Program's causes that are not its first, each in the story
+// of its server: how many of the operations were for it, and whether one of them
+// failed.
+func (p *Pool) also(b *pending, first *event.Event, in *Applied) {
+	for i := range b.others {
+		o := &b.others[i]
+		e := event.Event{
+			Kind: event.IPVSApplied, Subject: o.server.service.subject, Reason: o.why, Cause: o.cause, Root: o.cause,
+			Count: int64(len(o.server.service.entries)), At: in.End, Took: first.Took,
+		}
+		for k := range in.Failed {
+			if f := &in.Failed[k]; o.server.has(f.Op.Service.ServiceKey, f.Op.Dest.Addr) {
+				e.Reason, e.Detail = event.FailKernel, fmt.Sprintf("%s: %s", f.Op.text(), f.Detail)
+				e.Count--
+			}
+		}
+		p.emit(e)
+	}
+}
+
+// has says whether a destination is this server.
+func (v *server) has(service ServiceKey, dest netip.AddrPort) bool {
+	for _, e := range v.service.entries {
+		if e.kernel.ServiceKey == service && e.addr(v) == dest {
+			return true
+		}
+	}
+	return false
 }
 
 // refused notes the operations that failed: they are mended by what the next

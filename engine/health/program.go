@@ -5,6 +5,7 @@ package health
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -34,6 +35,10 @@ type kernel struct {
 	dirty []*service
 	why   event.Reason
 	cause event.Ref
+	// first is the server that why and cause are of, if any; others are more
+	// servers, with causes of their own.
+	first  *server
+	others []other
 	// gone are our services that are to go; leftover the ones whose removal failed.
 	gone     []Service
 	leftover map[ServiceKey]Service
@@ -54,7 +59,19 @@ type pending struct {
 	why     event.Reason
 	cause   event.Ref
 	subject event.Subject
+	others  []other
 }
+
+// other is a server that a Program is about for another cause than the first.
+type other struct {
+	server *server
+	why    event.Reason
+	cause  event.Ref
+}
+
+// mostOthers bounds how many causes of one Program are told: when a thousand
+// servers fail at once, each of their stories need not end with the table.
+const mostOthers = 32
 
 type doubt struct {
 	service ServiceKey
@@ -91,6 +108,13 @@ func (p *Pool) touch(v *server, why event.Reason, cause event.Ref) {
 	if !v.dirty {
 		v.dirty = true
 		v.service.dirty = append(v.service.dirty, v)
+	}
+	switch k := &p.kernel; {
+	case k.why == event.ReasonNone:
+		k.first = v
+	case v == k.first || cause == k.cause || len(k.others) == mostOthers:
+	case !slices.ContainsFunc(k.others, func(o other) bool { return o.server == v }):
+		k.others = append(k.others, other{v, why, cause})
 	}
 	p.queue(v.service, why, cause)
 }
@@ -177,7 +201,7 @@ func (p *Pool) program() {
 		return
 	}
 	if len(k.dirty) == 0 && len(k.gone) == 0 {
-		k.why, k.cause = event.ReasonNone, event.Ref{}
+		k.why, k.cause, k.first, k.others = event.ReasonNone, event.Ref{}, nil, nil
 		return
 	}
 	var d differ
@@ -213,7 +237,7 @@ func (p *Pool) clean() {
 		s.dirty = s.dirty[:0]
 	}
 	clear(k.dirty)
-	k.dirty, k.gone, k.why, k.cause = k.dirty[:0], k.gone[:0], event.ReasonNone, event.Ref{}
+	k.dirty, k.gone, k.why, k.cause, k.first, k.others = k.dirty[:0], k.gone[:0], event.ReasonNone, event.Ref{}, nil, nil
 }
 
 // send wants operations done.
@@ -223,7 +247,7 @@ func (p *Pool) send(ops []Op, why event.Reason, cause event.Ref, subject event.S
 	}
 	k := &p.kernel
 	k.batch++
-	k.pending = append(k.pending, pending{k.batch, why, cause, subject})
+	k.pending = append(k.pending, pending{k.batch, why, cause, subject, k.others})
 	for i := range ops {
 		p.tally.Ops[ops[i].Kind]++
 	}
