@@ -111,8 +111,16 @@ func (n *Node) AddAddress(name string, p netip.Prefix) bool {
 		return false
 	}
 	l.Addrs = append(l.Addrs, p)
+	n.moved()
 	n.Tell(vrrp.IfAddr{IfIndex: l.Index, Prefix: p, Present: true})
 	return true
+}
+
+// moved says that addresses have changed.
+func (n *Node) moved() {
+	if n.w.Moved != nil {
+		n.w.Moved(n)
+	}
 }
 
 // RemoveAddress removes an address from a link; it says whether it was there.
@@ -122,6 +130,7 @@ func (n *Node) RemoveAddress(name string, p netip.Prefix) bool {
 		return false
 	}
 	l.Addrs = slices.DeleteFunc(l.Addrs, func(x netip.Prefix) bool { return x == p })
+	n.moved()
 	n.Tell(vrrp.IfAddr{IfIndex: l.Index, Prefix: p})
 	return true
 }

@@ -33,6 +33,8 @@ type World struct {
 	// know at once.
 	Heard func(*Node, *event.Event)
 	Did   func(*Node, *vrrp.Action)
+	// Moved is told of a host whose addresses or links have changed.
+	Moved func(*Node)
 
 	queue schedule
 	turn  uint64
