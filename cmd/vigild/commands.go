@@ -23,6 +23,7 @@ const commandDial = "dial"
 // commands are what the observe role may ask the parent for.
 func (d *director) commands() map[string]func(context.Context, json.RawMessage) parent.Answer {
 	return map[string]func(context.Context, json.RawMessage) parent.Answer{
+		commandTrial: d.trial,
 		commandDial: func(ctx context.Context, _ json.RawMessage) parent.Answer {
 			f, err := d.dial(ctx)
 			if err != nil {

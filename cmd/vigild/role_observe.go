@@ -95,7 +95,7 @@ func (w *watcher) prepare(p *role.Prepared) (func() []role.Reader, error) {
 		if w.metrics == nil {
 			err = w.build(s, &c.Notify)
 		} else {
-			err = w.rehearse(&c.Notify)
+			err = notify.Validate(&c.Notify)
 		}
 	}
 	if err != nil {
@@ -121,23 +121,6 @@ func (w *watcher) prepare(p *role.Prepared) (func() []role.Reader, error) {
 	}, nil
 }
 
-// rehearse finds out whether notifiers could work with these settings.
-func (w *watcher) rehearse(s *notify.Settings) error {
-	o := notify.Options{}
-	m, err := notify.NewMailer(s, o)
-	if err != nil {
-		return err
-	}
-	h, err := notify.NewWebhooks(s, o)
-	ended, cancel := context.WithCancel(w.ctx)
-	cancel()
-	m.Close(ended)
-	if h != nil {
-		h.Close(ended)
-	}
-	return err
-}
-
 // build makes the exits.
 func (w *watcher) build(s *shared, n *notify.Settings) error {
 	o := notify.Options{Publish: w.publish, Sentence: explain.Sentence, Version: version}
@@ -158,7 +141,7 @@ func (w *watcher) build(s *shared, n *notify.Settings) error {
 	}
 	w.log = slog.New(w.sink.Handler())
 	w.mailer, w.hooks, w.traces = mailer, hooks, traces
-	w.control = api.New(w.role, api.Options{Version: version, Events: s.Observe.Retain.Events, Table: w.table, Running: w.running, Reload: w.reloadFor})
+	w.control = api.New(w.role, api.Options{Version: version, Events: s.Observe.Retain.Events, Table: w.table, Running: w.running, Reload: w.reloadFor, Test: w.trial})
 	w.agent = snmp.New(snmp.Options{
 		Dial: w.dial, Always: s.SNMP || s.Observe.SNMP.Enabled, ConflictTraps: s.Observe.SNMP.ConflictTraps, Publish: w.publish,
 	}, w.role)

@@ -130,6 +130,11 @@ func (c *Client) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("request %s: %w", path, err)
 	}
+	return c.answer(req)
+}
+
+// answer sends a request, and returns the answer if it is one.
+func (c *Client) answer(req *http.Request) (io.ReadCloser, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.unreachable(err)

@@ -42,6 +42,10 @@ type Options struct {
 	// Reload puts the one in the file into force, for whom; nil if nobody can.
 	Running func(ctx context.Context) (*Running, error)
 	Reload  func(ctx context.Context, by string) error
+	// Test has channels tested: smtp, webhook, webhook:NAME or fifo:KEYWORD, or all
+	// mail and webhooks. The error says that there is no such channel. Nil if
+	// nobody can.
+	Test func(ctx context.Context, channel string) ([]Trial, error)
 	// Now reads the wall clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -97,6 +101,8 @@ func New(src Source, opts Options) *Server {
 	}
 	s.mux.HandleFunc("POST "+reloadPath, rootOnly(s.reload))
 	s.mux.HandleFunc(reloadPath, onlyPost)
+	s.mux.HandleFunc("POST "+trialPath, rootOnly(s.trial))
+	s.mux.HandleFunc(trialPath, onlyPost)
 	s.mux.HandleFunc("/", s.unknown)
 	return s
 }
@@ -119,6 +125,7 @@ func (s *Server) endpoints() []endpoint {
 		{"/api/v1/config", s.config},
 		{"/api/v1/ipvs", s.table},
 		{"/api/v1/running", rootOnly(s.running)},
+		{"/api/v1/notify/log", s.deliveries},
 	}
 }
 
