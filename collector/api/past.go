@@ -37,20 +37,7 @@ func changes(k event.Kind) bool {
 // false if it is not among them.
 func (s *Server) past(v *ledger.View, id string) (a explain.Answer, ok bool) {
 	events, _, _, _ := s.ring.read(0, s.opts.Events)
-	at := -1
-	for i := range events {
-		e := &events[i]
-		if !changes(e.Kind) {
-			continue
-		}
-		if e.Ref().ID().String() == id {
-			at = i
-			break
-		}
-		if at < 0 && e.ID().String() == id {
-			at = i
-		}
-	}
+	at := find(events, id)
 	if at < 0 {
 		return a, false
 	}
@@ -74,11 +61,35 @@ func (s *Server) past(v *ledger.View, id string) (a explain.Answer, ok bool) {
 	return explain.WhyPool(pastPool(v, e, story, now)), true
 }
 
+// find returns the place of the change with an identity: its own, that of its
+// story, or that of the verdict of a check that led to it. It is -1 if there is
+// none.
+func find(events []event.Event, id string) int {
+	at := -1
+	var verdict event.Ref
+	for i := range events {
+		e := &events[i]
+		switch {
+		case e.Kind == event.CheckOutcome && e.From != e.To && e.Ref().ID().String() == id:
+			verdict = e.Ref()
+		case !changes(e.Kind):
+		case e.Ref().ID().String() == id, verdict != event.Ref{} && e.Cause == verdict:
+			return i
+		case at < 0 && e.ID().String() == id:
+			at = i
+		}
+	}
+	return at
+}
+
 func pastCase(v *ledger.View, e, previous event.Event, story []event.Event, now time.Time) *explain.Case {
 	c := &explain.Case{Name: e.Subject.Name, State: e.To, Now: now.UnixNano(), Last: e, Previous: previous, Story: story}
 	if in := v.Instance(e.Subject.Name); in != nil {
 		c.State, c.SinceWall = in.State, in.SinceWall
 		c.Base, c.Priority, c.Terms = in.Base, in.Priority, in.Terms
+		for _, r := range in.Rejected {
+			c.Rejected = append(c.Rejected, explain.Rejected{Runs: r.Runs, FirstWall: r.FirstWall, Last: r.Last})
+		}
 	}
 	return c
 }

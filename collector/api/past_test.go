@@ -43,10 +43,13 @@ func TestWhyOfAnID(t *testing.T) {
 func TestWhyOfAnIDOfAServer(t *testing.T) {
 	w := newWorld(Options{})
 	rs := event.Subject{Kind: event.SubjectRealServer, Name: "tcp/192.0.2.1:80", Sub: "198.51.100.2:80"}
-	down := w.happen(5*time.Second, event.Event{Kind: event.ServerState, Subject: rs, From: event.Up, To: event.Down, Reason: event.FailHTTPStatus})
+	verdict := w.happen(5*time.Second, event.Event{Kind: event.CheckOutcome, Subject: rs, From: event.Up, To: event.Down, Reason: event.FailHTTPStatus})
+	down := w.happen(5*time.Second, event.Event{Kind: event.ServerState, Subject: rs, From: event.Up, To: event.Down, Reason: event.FailHTTPStatus, Cause: verdict})
 	w.happen(6*time.Second, event.Event{Kind: event.ServerState, Subject: rs, From: event.Down, To: event.Up, Reason: event.Recovered})
-	got := get[[]explain.Answer](t, w.server, "/api/v1/why?name="+down.ID().String())[0]
-	if got.Reason != event.FailHTTPStatus || !strings.Contains(got.Instance, rs.Sub) {
-		t.Errorf("%+v", got)
+	for _, ref := range []event.Ref{down, verdict} {
+		got := get[[]explain.Answer](t, w.server, "/api/v1/why?name="+ref.ID().String())[0]
+		if got.ID != down.ID().String() || got.Reason != event.FailHTTPStatus || !strings.Contains(got.Instance, rs.Sub) {
+			t.Errorf("%+v", got)
+		}
 	}
 }
