@@ -82,7 +82,9 @@ type loaded struct {
 func load(o *cmdline.Options, complain func(syntax.Problem)) (*loaded, error) {
 	l := &loaded{}
 	var found []syntax.Problem
+	done := machine.Reading()
 	l.conf, l.image, found = config.Load(o.File, language(o), machine.Environment(false))
+	done()
 	for _, p := range found {
 		complain(p)
 	}
@@ -154,6 +156,7 @@ func configTest(o *cmdline.Options, complaints io.Writer) int {
 		defer f.Close()
 		complaints = f
 	}
+	defer machine.Reading()()
 	_, _, found := config.Load(o.File, language(o), machine.Environment(true))
 	if err := syntax.Report(complaints, syntax.Format(o.TestFormat), version, found); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -253,7 +256,9 @@ func reparse(p *role.Prepared) (*config.Config, *shared, error) {
 			return nil, nil, fmt.Errorf("options of the roles: %w", err)
 		}
 	}
+	done := machine.Reading()
 	c, found := config.Parse(p.Image, machine.Worker())
+	done()
 	if status := config.RunExit(found); status != 0 {
 		return nil, nil, &badConfig{status: status, problems: found}
 	}

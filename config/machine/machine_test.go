@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,56 @@ func TestMachine(t *testing.T) {
 	}
 	if s := e.Script("no-such-program", config.Account{}); s.Problem != "it does not exist" || s.Path != "" {
 		t.Errorf("a name that no folder has: %+v", s)
+	}
+}
+
+// Garbage is collected as before once the last reader is done, however often one says so.
+func TestReading(t *testing.T) {
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	now := func() int {
+		v := debug.SetGCPercent(-1)
+		debug.SetGCPercent(v)
+		return v
+	}
+	one, two := Reading(), Reading()
+	if now() != seldom {
+		t.Errorf("%d percent while two read", now())
+	}
+	one()
+	one()
+	if now() != seldom {
+		t.Errorf("%d percent while one reads", now())
+	}
+	if two(); now() != 100 {
+		t.Errorf("%d percent after all", now())
+	}
+	debug.SetGCPercent(-1)
+	done := Reading()
+	if now() != -1 {
+		t.Errorf("%d percent where there was to be no collection", now())
+	}
+	done()
+}
+
+// TestRouteName finds the names that iproute2 has.
+func TestRouteName(t *testing.T) {
+	dir := t.TempDir()
+	old := nameDirs
+	nameDirs = []string{dir}
+	defer func() { nameDirs = old }()
+	if err := errors.Join(
+		os.WriteFile(filepath.Join(dir, "rt_tables"), []byte("# names\n0x64 uplink # one\nbad line here\n"), 0o600),
+		os.Mkdir(filepath.Join(dir, "rt_realms.d"), 0o700),
+		os.WriteFile(filepath.Join(dir, "rt_realms.d", "mine.conf"), []byte("5\tguests\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[[2]string]bool{
+		{"table", "uplink"}: true, {"realms", "guests"}: true, {"table", "guests"}: false, {"table", "line"}: false, {"scope", "uplink"}: false,
+	} {
+		if got := routeName(name[0], name[1]); got != want {
+			t.Errorf("%s %s: %v", name[0], name[1], got)
+		}
 	}
 }
 
