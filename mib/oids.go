@@ -41,12 +41,19 @@ const (
 	InterfaceIndexOrZero
 	VrrpState
 	VigilState
+	MacAddress
+	IpAddress
+	TimeStamp
+	TimeTicks
+	TimeInterval
+	RowStatus
 )
 
 var syntaxNames = [...]string{
 	"", "INTEGER", "Integer32", "Unsigned32", "Gauge32", "Counter32", "Counter64", "DisplayString", "TruthValue", "DateAndTime",
 	"InetAddressType", "InetAddress", "InetAddressPrefixLength", "InetPortNumber", "InetScopeType",
-	"InterfaceIndexOrZero", "VrrpState", "VigilState",
+	"InterfaceIndexOrZero", "VrrpState", "VigilState", "MacAddress", "IpAddress", "TimeStamp", "TimeTicks",
+	"TimeInterval", "RowStatus",
 }
 
 // String returns the name of the type as a module writes it.
@@ -67,12 +74,14 @@ const (
 	WireCounter32
 	WireCounter64
 	WireOctets
+	WireAddress
+	WireTicks
 )
 
 // Wire returns how values of the type travel, 0 for no type.
 func (s Syntax) Wire() Wire {
 	switch s {
-	case Enumeration, Integer32, TruthValue, InetAddressType, InetScopeType, InterfaceIndexOrZero, VrrpState, VigilState:
+	case Enumeration, Integer32, TruthValue, InetAddressType, InetScopeType, InterfaceIndexOrZero, VrrpState, VigilState, TimeInterval, RowStatus:
 		return WireInteger
 	case Counter32:
 		return WireCounter32
@@ -80,7 +89,11 @@ func (s Syntax) Wire() Wire {
 		return WireUnsigned
 	case Counter64:
 		return WireCounter64
-	case DisplayString, DateAndTime, InetAddress:
+	case IpAddress:
+		return WireAddress
+	case TimeStamp, TimeTicks:
+		return WireTicks
+	case DisplayString, DateAndTime, InetAddress, MacAddress:
 		return WireOctets
 	}
 	return 0

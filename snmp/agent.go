@@ -275,7 +275,30 @@ func (a *Agent) Events(v *ledger.View, es []event.Event) {
 		if n, ok := a.book.read(v, &es[i]); ok && client != nil {
 			a.send(client, n, es[i])
 		}
+		if client == nil {
+			continue
+		}
+		if ns, known := rfc(v, &es[i], a.opts.Always); known {
+			a.sendAll(client, ns, es[i])
+		} else {
+			go a.sendLater(client, es[i])
+		}
 	}
+}
+
+func (a *Agent) sendAll(client *agentx.Client, ns []agentx.Notification, e event.Event) {
+	for _, n := range ns {
+		a.send(client, n, e)
+	}
+}
+
+// sendLater sends the notifications of the RFCs when this router's own address
+// is known: an instance that is MASTER at once is that before it has counted.
+func (a *Agent) sendLater(client *agentx.Client, e event.Event) {
+	ctx, cancel := context.WithTimeout(context.Background(), refreshWait)
+	defer cancel()
+	ns, _ := rfc(a.src.Refresh(ctx), &e, a.opts.Always)
+	a.sendAll(client, ns, e)
 }
 
 func (a *Agent) send(client *agentx.Client, n agentx.Notification, e event.Event) {

@@ -120,14 +120,15 @@ func cells(w view, v *ledger.View) (out []agentx.VarBind) {
 // table that the Views fill are there.
 func TestValuesHaveTheTypesOfTheModule(t *testing.T) {
 	wires := map[mib.Wire]agentx.Type{
-		mib.WireInteger: agentx.Integer, mib.WireUnsigned: agentx.Gauge32, mib.WireCounter64: agentx.Counter64, mib.WireCounter32: agentx.Counter32, mib.WireOctets: agentx.OctetString,
+		mib.WireInteger: agentx.Integer, mib.WireUnsigned: agentx.Gauge32, mib.WireCounter64: agentx.Counter64, mib.WireCounter32: agentx.Counter32,
+		mib.WireAddress: agentx.IPAddress, mib.WireTicks: agentx.TimeTicks, mib.WireOctets: agentx.OctetString,
 	}
 	empty := map[string]bool{}
 	for _, w := range views() {
 		for _, o := range w.served() {
 			empty[o.mib.Name] = true
 		}
-		for _, v := range []*ledger.View{eventful(), families(), waiting(), steered(), pooled()} {
+		for _, v := range []*ledger.View{eventful(), families(), waiting(), steered(), pooled(), standards()} {
 			for _, b := range cells(w, v) {
 				for _, o := range w.served() {
 					if !b.Name.HasPrefix(o.oid) {
@@ -188,7 +189,7 @@ func TestEveryObjectIsServed(t *testing.T) {
 			served[o.mib.Name] = true
 		}
 	}
-	for _, m := range []*mib.Module{&mib.Compat, &mib.Vigil} {
+	for _, m := range []*mib.Module{&mib.Compat, &mib.Vigil, &mib.VRRPv2, &mib.VRRPv3} {
 		var all []mib.Object
 		for _, g := range m.Groups {
 			all = append(all, g.Objects...)

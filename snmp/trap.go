@@ -49,13 +49,14 @@ var (
 )
 
 // trapCount is how many kinds of notification there are.
-const trapCount = 5
+const trapCount = 9
 
 // trapKinds are the notifications there are, and trapNames what they are called.
 var (
-	trapKinds = []agentx.OID{groupTrap, instanceTrap, conflictTrap, serverTrap, quorumTrap}
+	trapKinds = []agentx.OID{groupTrap, instanceTrap, conflictTrap, serverTrap, quorumTrap, oldMasterTrap, oldAuthTrap, newMasterTrap, newProtoTrap}
 	trapNames = [trapCount]string{
 		"vrrpSyncGroupStateChange", "vrrpInstanceStateChange", "vigilConflictChange", "realServerStateChange", "virtualServerQuorumStateChange",
+		"vrrpTrapNewMaster", "vrrpTrapAuthFailure", "vrrpv3NewMaster", "vrrpv3ProtoError",
 	}
 )
 

@@ -32,16 +32,24 @@ var branches = []branch{
 	{agentx.MustParseOID(mib.Keepalived + ".3"), "vigild: virtual and real servers, as keepalived shows them", checkViews, func(v *ledger.View, always bool) bool {
 		return always || v.Global.SNMPChecker
 	}},
+	{agentx.MustParseOID(mib.RFC2787), "vigild: VRRP-MIB (RFC 2787)", rfc2787Views, func(v *ledger.View, always bool) bool {
+		return always || v.Global.SNMPRFC2
+	}},
+	{agentx.MustParseOID(mib.RFC6527), "vigild: VRRPV3-MIB (RFC 6527)", rfc6527Views, func(v *ledger.View, always bool) bool {
+		return always || v.Global.SNMPRFC3
+	}},
 	{vigilTree, "vigild: causes and evidence of transitions (VIGIL-MIB)", vigilViews, func(*ledger.View, bool) bool { return true }},
 }
 
 var vigilTree = agentx.MustParseOID(mib.VigilRoot)
 
 var (
-	globalViews = []view{globalView, mailView, emailView}
-	vrrpViews   = append([]view{groupView, memberView, instanceView, addressView, scriptView, fileView, processView, bfdView, routeView, ruleView, hopView}, trackViews...)
-	checkViews  = []view{serviceGroupView, serviceMemberView, serviceView, serverView, syncView, timeoutView}
-	vigilViews  = []view{systemView, storyView, heardView, rejectView, channelView}
+	globalViews  = []view{globalView, mailView, emailView}
+	vrrpViews    = append([]view{groupView, memberView, instanceView, addressView, scriptView, fileView, processView, bfdView, routeView, ruleView, hopView}, trackViews...)
+	checkViews   = []view{serviceGroupView, serviceMemberView, serviceView, serverView, syncView, timeoutView}
+	rfc2787Views = []view{oldNodeView, oldRouterView, operView, oldAddressView, oldStatsView}
+	rfc6527Views = []view{newRouterView, operationsView, newAddressView, newStatsView}
+	vigilViews   = []view{systemView, storyView, heardView, rejectView, channelView}
 )
 
 // views returns all views.

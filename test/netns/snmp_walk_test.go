@@ -36,6 +36,36 @@ next:
 	return out
 }
 
+// standard is a walk of the modules of the RFCs. What differs between two routers
+// of any kind is left out: hardware addresses, and for how long an instance is up.
+func standard(s *station.Station) (out []string) {
+	for _, root := range []string{mib.RFC2787, mib.RFC6527} {
+		for _, l := range s.Walk(root) {
+			name, _, _ := strings.Cut(l, " = ")
+			switch {
+			case strings.HasPrefix(name, "."+mib.RFC2787+".1.3.1.2."), strings.HasPrefix(name, "."+mib.RFC2787+".1.3.1.13."),
+				strings.HasPrefix(name, "."+mib.RFC6527+".1.1.1.1.5."), strings.HasPrefix(name, "."+mib.RFC6527+".1.1.1.1.12."):
+				l = name
+			}
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// without2787Rows drops the rows of VRRP-MIB that one of two walks lacks:
+// keepalived 2.2.7 loses rows when there is more than one instance.
+func without2787Rows(lines, other []string) (out []string) {
+	for _, l := range lines {
+		name, _, _ := strings.Cut(l, " = ")
+		lost := strings.HasPrefix(name, "."+mib.RFC2787+".1.3.") || strings.HasPrefix(name, "."+mib.RFC2787+".2.4.")
+		if !lost || slices.ContainsFunc(other, func(o string) bool { return o == name || strings.HasPrefix(o, name+" = ") }) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
 // corpus is configurations that are walked in both daemons, with the state in
 // which each instance comes to rest. The routers have eth0 and eth1.
 var corpus = map[string]struct {
@@ -420,7 +450,7 @@ func TestSameWalk(t *testing.T) {
 				r := l.RouterNumber("router", 1, l.Wire(), l.Wire())
 				a := station.New(t, l, r)
 				daemons[kind] = r.Start(kind, c.conf, a.Flags())
-				walks[kind] = func() []string { return judged(a.Walk(mib.Keepalived)) }
+				walks[kind] = func() []string { return append(judged(a.Walk(mib.Keepalived)), standard(a)...) }
 			}
 			for _, d := range daemons {
 				for in, state := range c.states {
@@ -432,6 +462,7 @@ func TestSameWalk(t *testing.T) {
 			var want, got []string
 			same := func() bool {
 				want, got = walks[lab.Keepalived](), walks[lab.Vigild]()
+				got = without2787Rows(got, want)
 				return len(want) > 40 && slices.Equal(want, got)
 			}
 			tick := time.NewTicker(200 * time.Millisecond)

@@ -1,0 +1,130 @@
+// SPDX-FileCopyrightText: The vigild authors
+// SPDX-License-Identifier: Apache-2.0
+
+package snmp
+
+import (
+	"encoding/hex"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/ledger"
+	"github.com/vigild/vigild/snmp/agentx"
+)
+
+// This file is what the modules of both RFCs say of an instance.
+
+// active is RowStatus active(1): rows are made by the configuration alone.
+func active() agentx.Value { return agentx.Int(1) }
+
+// virtual are the instances that a module shows, by the number of their
+// interface; of two with the same name the first one counts.
+func virtual(v *ledger.View, shows func(*ledger.Instance) bool, index func(in *ledger.Instance, ifIndex int) agentx.OID) []row[*ledger.Instance] {
+	links := linkIndex(v)
+	var out []row[*ledger.Instance]
+	for _, in := range v.Instances {
+		if shows(in) && len(advertised(in)) > 0 {
+			out = append(out, row[*ledger.Instance]{index(in, links(in.Row.Interface, in.Row.IfIndex)), in})
+		}
+	}
+	return inOrder(out)
+}
+
+// inOrder sorts rows by their index and drops all but the first of each.
+func inOrder[R any](rows []row[R]) []row[R] {
+	slices.SortStableFunc(rows, func(a, b row[R]) int { return a.index.Compare(b.index) })
+	return slices.CompactFunc(rows, func(a, b row[R]) bool { return a.index == b.index })
+}
+
+// associated are the addresses of the rows, each with a name of its own.
+func associated(rows []row[*ledger.Instance]) (out []row[struct{}]) {
+	for _, r := range rows {
+		for _, a := range advertised(r.of) {
+			index := r.index
+			for _, b := range a.AsSlice() {
+				index = index.Append(uint32(b))
+			}
+			out = append(out, row[struct{}]{index, struct{}{}})
+		}
+	}
+	return inOrder(out)
+}
+
+// advertised are the addresses in the adverts of an instance.
+func advertised(in *ledger.Instance) (out []netip.Addr) {
+	for _, a := range in.Addresses {
+		if a.Row.Advertised {
+			out = append(out, a.Row.Prefix.Addr().Unmap())
+		}
+	}
+	return out
+}
+
+// operState is initialize(1), backup(2) or master(3).
+func operState(in *ledger.Instance) agentx.Value {
+	switch in.State {
+	case event.Backup:
+		return agentx.Int(2)
+	case event.Master:
+		return agentx.Int(3)
+	case event.StateNone, event.Init, event.Fault, event.Stop, event.Deleted, event.Up, event.Down, event.Unknown, event.Disabled:
+	}
+	return agentx.Int(1)
+}
+
+// primary is the address that adverts are sent from, and of its family the zero
+// address while there is none.
+func primary(in *ledger.Instance) netip.Addr { return addressOr0(in, in.Tally.Source) }
+
+// masterOf is the address of the master, this router's own while it is that.
+func masterOf(in *ledger.Instance) netip.Addr {
+	if in.State == event.Master {
+		return primary(in)
+	}
+	return addressOr0(in, in.Tally.Master)
+}
+
+func addressOr0(in *ledger.Instance, text string) netip.Addr {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return a.WithZone("")
+	}
+	if in.Row.Subject.Family == 6 {
+		return netip.IPv6Unspecified()
+	}
+	return netip.IPv4Unspecified()
+}
+
+// hardware is the address of the interface that adverts go through, empty
+// without one.
+func hardware(in *ledger.Instance) agentx.Value {
+	b, err := hex.DecodeString(strings.ReplaceAll(in.Tally.MAC, ":", ""))
+	if err != nil {
+		b = nil
+	}
+	return agentx.Bytes(b)
+}
+
+// upTime is for how long the instance has been BACKUP or MASTER, in hundredths of
+// a second. compat: it is no moment, although RFC 2787 asks for one.
+func upTime(in *ledger.Instance) agentx.Value {
+	return agentx.Ticks(uint32((in.Tally.InState[1] + in.Tally.InState[2]) / (10 * time.Millisecond)))
+}
+
+// rejects counts the adverts that were refused for a reason.
+func rejects(in *ledger.Instance, why event.Reason) uint64 {
+	i, _ := why.RejectIndex()
+	return in.Tally.Rejects[i]
+}
+
+// promotion is the last transition to MASTER that is remembered.
+func promotion(in *ledger.Instance) *event.Event {
+	for _, e := range []*event.Event{&in.Last, &in.Previous} {
+		if e.To == event.Master {
+			return e
+		}
+	}
+	return nil
+}
