@@ -53,7 +53,11 @@ func (n *notice) quorumBody() string {
 	case first:
 		deed = "Starting with quorum up"
 	}
-	return fmt.Sprintf("=> %s %d+%d=%d <= %d <=", deed, c.Quorum, c.Hysteresis, asked, c.Alive)
+	alive := c.Alive
+	if n.ev.To == event.Deleted {
+		alive = 0 // compat: its servers went before it
+	}
+	return fmt.Sprintf("=> %s %d+%d=%d <= %d <=", deed, c.Quorum, c.Hysteresis, asked, alive)
 }
 
 // serverBody is about a real server, in the words of the check that decided.
