@@ -160,7 +160,9 @@ func input(f *ipc.Frame) vrrp.Input {
 		return vrrp.BFDState{Name: r.Object.Name, Up: r.Value != 0, Cause: f.Ref}
 	case event.SubjectVirtualServer:
 		return vrrp.ServiceState{Name: r.Object.Name, Up: r.Value != 0, Cause: f.Ref}
-	case event.SubjectNone, event.SubjectInstance, event.SubjectGroup, event.SubjectInterface, event.SubjectRealServer, event.SubjectWorker, event.SubjectConfig,
+	case event.SubjectInstance:
+		return vrrp.Reannounce{Name: r.Object.Name}
+	case event.SubjectNone, event.SubjectGroup, event.SubjectInterface, event.SubjectRealServer, event.SubjectWorker, event.SubjectConfig,
 		event.SubjectChannel, event.SubjectRouter:
 	}
 	return nil

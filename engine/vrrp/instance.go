@@ -369,6 +369,16 @@ func (r *Router) announce(in *instance, moment event.Reason, repeat int, by beca
 	}
 }
 
+// reannounce sends one announcement of each address of a MASTER because somebody
+// asked for it.
+func (r *Router) reannounce(name string) {
+	for _, in := range r.byID {
+		if in.set.Name == name && in.state == event.Master {
+			r.announce(in, event.AnnounceRefresh, 1, because{})
+		}
+	}
+}
+
 // bursts sends the announcements that are due.
 func (r *Router) bursts(in *instance) {
 	due := func(which int) bool { return in.due[which] != 0 && in.due[which] <= r.now }

@@ -116,6 +116,8 @@ func (r *Router) Step(now event.Instant, in Input, out *Output) {
 		r.verdict(objectKey{event.SubjectVirtualServer, in.Name}, in.Up, in.Cause)
 	case BFDState:
 		r.verdict(objectKey{event.SubjectBFD, in.Name}, in.Up, in.Cause)
+	case Reannounce:
+		r.reannounce(in.Name)
 	case *Configure:
 		r.configure(in)
 	case *Done:

@@ -131,6 +131,10 @@ type ServiceState struct {
 	Cause event.Ref
 }
 
+// Reannounce asks an instance to announce its addresses once more; one that is not
+// MASTER does not.
+type Reannounce struct{ Name string }
+
 // Configure is a configuration: the first one starts the Router, later ones
 // reload it by difference. Before the first one the loop gives every Link and
 // IfAddr there is. Resume, on the first one, is what a predecessor of
@@ -205,6 +209,7 @@ func (FileValue) input()    {}
 func (ProcessCount) input() {}
 func (BFDState) input()     {}
 func (ServiceState) input() {}
+func (Reannounce) input()   {}
 func (*Configure) input()   {}
 func (*Done) input()        {}
 func (SendFailed) input()   {}

@@ -5,6 +5,7 @@ package parent
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/vigild/vigild/engine/event"
@@ -153,6 +154,10 @@ func (p *Loop) command(f *ipc.Frame) {
 		p.weigh(f)
 		return
 	}
+	if f.Name == CommandGarp {
+		p.garp(f)
+		return
+	}
 	if f.Name == CommandTable {
 		p.table(f)
 		return
@@ -189,6 +194,19 @@ func (p *Loop) command(f *ipc.Frame) {
 			out.Drop()
 		}
 	}()
+}
+
+// CommandGarp has an instance announce its addresses once more; the body is its name.
+const CommandGarp = "garp"
+
+func (p *Loop) garp(f *ipc.Frame) {
+	out := ipc.Frame{Type: ipc.Result, ID: f.ID, Name: f.Name}
+	var name string
+	if err := json.Unmarshal(f.Body, &name); err != nil {
+		out.Error = fmt.Sprintf("name of an instance: %v", err)
+	}
+	p.give(event.RoleVRRP, ipc.Frame{Type: ipc.Input, Ran: &ipc.Ran{Object: event.Subject{Kind: event.SubjectInstance, Name: name}}})
+	p.answer(out)
 }
 
 func (p *Loop) answer(f ipc.Frame) {

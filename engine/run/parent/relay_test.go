@@ -140,6 +140,20 @@ func TestOnlyKnownCommandsRun(t *testing.T) {
 	})
 }
 
+// The wish to announce an instance goes to the vrrp role, and is answered at once.
+func TestGarpGoesToTheVRRPRole(t *testing.T) {
+	play(t, func(s *stage) {
+		vrrp, observe := s.up()
+		observe.link.Send(ipc.Frame{Type: ipc.Command, ID: 5, Name: CommandGarp, Body: raw(`"VI_1"`)})
+		if f := vrrp.want(ipc.Input); f.Ran == nil || f.Ran.Object != (event.Subject{Kind: event.SubjectInstance, Name: "VI_1"}) {
+			t.Errorf("got %+v", f)
+		}
+		if f := observe.want(ipc.Result); f.ID != 5 || f.Error != "" {
+			t.Errorf("got %+v", f)
+		}
+	})
+}
+
 func TestReloadOnRequestIsAnsweredWithItsOutcome(t *testing.T) {
 	play(t, func(s *stage) {
 		vrrp, observe := s.up()
