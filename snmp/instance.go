@@ -119,3 +119,82 @@ func accept(in *ledger.Instance) agentx.Value {
 	}
 	return yes(in.Row.Accept)
 }
+
+type groupColumn = column[*ledger.Group]
+
+func groups(v *ledger.View) []row[*ledger.Group] { return counted(nil, agentx.OID{}, v.Groups) }
+
+var groupView = newTable(&mib.Compat, "vrrpSyncGroupTable", groups, []groupColumn{
+	{"vrrpSyncGroupName", func(g *ledger.Group) agentx.Value { return agentx.Text(g.Row.Subject.Name) }},
+	{"vrrpSyncGroupState", func(g *ledger.Group) agentx.Value { return state(g.State) }},
+	{"vrrpSyncGroupSmtpAlert", func(g *ledger.Group) agentx.Value { return yes(g.Row.SMTPAlert) }},
+	{"vrrpSyncGroupNotifyExec", func(g *ledger.Group) agentx.Value { return yes(g.Row.NotifyExec) }},
+	{"vrrpSyncGroupScriptMaster", func(g *ledger.Group) agentx.Value { return some(g.Row.ScriptMaster) }},
+	{"vrrpSyncGroupScriptBackup", func(g *ledger.Group) agentx.Value { return some(g.Row.ScriptBackup) }},
+	{"vrrpSyncGroupScriptFault", func(g *ledger.Group) agentx.Value { return some(g.Row.ScriptFault) }},
+	{"vrrpSyncGroupScript", func(g *ledger.Group) agentx.Value { return some(g.Row.Script) }},
+	{"vrrpSyncGroupTrackingWeight", func(g *ledger.Group) agentx.Value { return yes(g.Row.TrackingWeight) }},
+	{"vrrpSyncGroupScriptStop", func(g *ledger.Group) agentx.Value { return some(g.Row.ScriptStop) }},
+})
+
+var memberView = newTable(&mib.Compat, "vrrpSyncGroupMemberTable", func(v *ledger.View) []row[string] {
+	var out []row[string]
+	for i, g := range v.Groups {
+		out = counted(out, agentx.NewOID(uint32(i+1)), g.Row.Members)
+	}
+	return out
+}, []column[string]{{"vrrpSyncGroupMemberName", agentx.Text}})
+
+type scriptColumn = column[*ledger.Script]
+
+var scriptView = newTable(&mib.Compat, "vrrpScriptTable", scripts, []scriptColumn{
+	{"vrrpScriptName", func(s *ledger.Script) agentx.Value { return agentx.Text(s.Row.Subject.Name) }},
+	{"vrrpScriptCommand", func(s *ledger.Script) agentx.Value { return agentx.Text(s.Row.Command) }},
+	{"vrrpScriptInterval", func(s *ledger.Script) agentx.Value { return agentx.Int(int32(s.Row.Interval / time.Second)) }},
+	{"vrrpScriptWeight", func(s *ledger.Script) agentx.Value { return agentx.Int(int32(s.Row.Weight)) }},
+	{"vrrpScriptResult", func(s *ledger.Script) agentx.Value { return verdict(s.State) }},
+	{"vrrpScriptRise", func(s *ledger.Script) agentx.Value { return gauge(int64(s.Row.Rise)) }},
+	{"vrrpScriptFall", func(s *ledger.Script) agentx.Value { return gauge(int64(s.Row.Fall)) }},
+	{"vrrpScriptWgtRev", func(s *ledger.Script) agentx.Value { return yes(s.Row.Reverse) }},
+	{"vrrpScriptPath", func(s *ledger.Script) agentx.Value { return some(s.Row.Path) }},
+	{"vrrpScriptIntervalUsec", func(s *ledger.Script) agentx.Value { return micros(s.Row.Interval) }},
+	{"vrrpScriptTimeoutUsec", func(s *ledger.Script) agentx.Value { return micros(s.Row.Timeout) }},
+})
+
+// scripts are the scripts that somebody follows. compat: the others are
+// forgotten when the configuration is read, so they do not count.
+func scripts(v *ledger.View) []row[*ledger.Script] {
+	used := map[string]bool{}
+	note := func(tracks []*event.TrackRow) {
+		for _, t := range tracks {
+			if t.Object.Kind == event.SubjectScript {
+				used[t.Object.Name] = true
+			}
+		}
+	}
+	for _, in := range v.Instances {
+		note(in.Tracks)
+	}
+	for _, g := range v.Groups {
+		note(g.Tracks)
+	}
+	var list []*ledger.Script
+	for _, s := range v.Scripts {
+		if used[s.Row.Subject.Name] {
+			list = append(list, s)
+		}
+	}
+	return counted(nil, agentx.OID{}, list)
+}
+
+// verdict is init(1), bad(2) or good(3).
+func verdict(s event.State) agentx.Value {
+	switch s {
+	case event.Up:
+		return agentx.Int(3)
+	case event.Down, event.Fault:
+		return agentx.Int(2)
+	case event.StateNone, event.Init, event.Backup, event.Master, event.Stop, event.Deleted, event.Unknown, event.Disabled:
+	}
+	return agentx.Int(1)
+}
