@@ -78,12 +78,19 @@ func (c *Collector) Handler(opts WebOptions) (http.Handler, error) {
 
 // Healthy returns nil while the processes that keep addresses alive are up.
 func (c *Collector) Healthy(context.Context) error {
-	w := c.view().Worker(event.RoleVRRP.String())
-	if w == nil {
-		return errors.New("the vrrp worker has not reported yet")
+	some := false
+	for _, role := range []event.Role{event.RoleVRRP, event.RoleCheck, event.RoleBFD} {
+		w := c.view().Worker(role.String())
+		switch {
+		case w == nil || !w.Up && w.Last.Reason == event.Shutdown: // not needed
+		case !w.Up:
+			return fmt.Errorf("the %s worker is down", role)
+		default:
+			some = true
+		}
 	}
-	if !w.Up {
-		return errors.New("the vrrp worker is down")
+	if !some {
+		return errors.New("no worker has reported yet")
 	}
 	return nil
 }

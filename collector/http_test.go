@@ -84,6 +84,16 @@ func TestHealthyAndReady(t *testing.T) {
 	early.Apply(&event.Event{Epoch: 9, Seq: 1, Kind: event.WorkerStarted, Subject: event.Subject{Kind: event.SubjectWorker, Name: "vrrp"}})
 	notYet := *early.View()
 	early.Rows(rows())
+	about := func(role string, kind event.Kind, why event.Reason) *event.Event {
+		return &event.Event{Epoch: 9, Seq: 1, Kind: kind, Reason: why, Subject: event.Subject{Kind: event.SubjectWorker, Name: role}}
+	}
+	servers, crashed := ledger.New(), ledger.New()
+	for _, l := range []*ledger.Ledger{servers, crashed} {
+		l.Rows([]event.Row{{Global: &event.GlobalRow{Generation: 1}}})
+		l.Apply(about("check", event.WorkerStarted, event.ReasonNone))
+	}
+	servers.Apply(about("vrrp", event.WorkerLost, event.Shutdown)) // a reload took its last instance
+	crashed.Apply(about("check", event.WorkerLost, event.FailCrash))
 	sick := func(context.Context) error { return errors.New("the loop hangs") }
 	for _, c := range []struct {
 		name           string
@@ -93,7 +103,9 @@ func TestHealthyAndReady(t *testing.T) {
 		says           string
 	}{
 		{"running", running, WebOptions{}, 200, 200, "vigil is ready"},
-		{"nothing known", ledger.New().View(), WebOptions{}, 503, 503, "has not reported"},
+		{"nothing known", ledger.New().View(), WebOptions{}, 503, 503, "no worker has reported"},
+		{"only servers", servers.View(), WebOptions{}, 200, 200, "vigil is ready"},
+		{"their worker down", crashed.View(), WebOptions{}, 503, 503, "check worker is down"},
 		{"worker down", down.View(), WebOptions{}, 503, 503, "worker is down"},
 		{"no configuration", &notYet, WebOptions{}, 200, 503, "no configuration"},
 		{"still in INIT", early.View(), WebOptions{}, 200, 503, "VI_1 is in INIT"},

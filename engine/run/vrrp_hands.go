@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/sys/fw"
@@ -25,6 +26,7 @@ const chunk = 64
 type task struct {
 	vrrp.Action
 	settings *vrrp.InstanceSettings
+	global   *vrrp.Settings
 	// addresses is what is left to do; static tasks have routes and rules of
 	// the whole configuration.
 	addresses []vrrp.Address
@@ -59,6 +61,8 @@ type hands struct {
 	static   *vrrp.Settings
 	batch    []link.Address
 	frames   []raw.Announcement
+	pacer    pacer
+	waker    *time.Timer
 }
 
 // Kernel is what the hands do things with; linktest has a fake.
@@ -82,6 +86,8 @@ type Kernel interface {
 func (h *hands) start() {
 	h.more = sync.NewCond(&h.mu)
 	h.queue, h.gone = map[int][]*task{}, make(chan struct{})
+	h.waker = time.AfterFunc(time.Hour, func() { h.later(h.flush) })
+	h.waker.Stop()
 	go h.run()
 }
 
@@ -98,7 +104,7 @@ func (h *hands) do(actions []vrrp.Action) {
 }
 
 func (h *hands) task(a *vrrp.Action) *task {
-	t := &task{Action: *a, done: vrrp.Done{ID: a.ID, Kind: a.Kind, Why: a.Reason, Cause: a.Cause, Root: a.Root}}
+	t := &task{Action: *a, global: h.static, done: vrrp.Done{ID: a.ID, Kind: a.Kind, Why: a.Reason, Cause: a.Cause, Root: a.Root}}
 	if a.ID != 0 {
 		t.settings = h.settings(a.ID)
 		if t.settings == nil {
@@ -179,6 +185,7 @@ func (h *hands) stop() {
 	h.over = true
 	h.more.Signal()
 	h.mu.Unlock()
+	h.waker.Stop()
 	<-h.gone
 }
 
@@ -277,6 +284,7 @@ func (h *hands) disown(t *task) bool {
 		h.note(t, h.kernel.DeleteRoute(r.Words, r.Family), fmt.Sprintf("remove route %v", r.Words))
 	}
 	t.rules, t.routes = nil, nil
+	h.pacer.forget(t.ID)
 	n := min(chunk, len(t.addresses))
 	part := t.addresses[:n]
 	t.addresses = t.addresses[n:]
@@ -372,7 +380,17 @@ func (h *hands) say(t *task, part []vrrp.Address) {
 				routers[l.Index] = router
 			}
 		}
-		h.frames = append(h.frames, raw.Announcement{IfIndex: l.Index, MAC: l.MAC, Addr: a.Prefix.Addr(), Router: router})
+		one := raw.Announcement{IfIndex: l.Index, MAC: l.MAC, Addr: a.Prefix.Addr(), Router: router}
+		if key, gap := gapOf(t.global, l.Name, one.Addr.Is6()); gap > 0 {
+			h.pacer.add(key, gap, one, t.ID, t.Repeat)
+			h.waiting(t, one.Addr.Is6())
+			continue
+		}
+		h.frames = append(h.frames, one)
+	}
+	h.flush()
+	if len(h.frames) == 0 {
+		return
 	}
 	arps, nas, err := h.kernel.Announce(h.frames)
 	t.done.Frames4 += arps
@@ -381,6 +399,16 @@ func (h *hands) say(t *task, part []vrrp.Address) {
 	if err != nil {
 		h.note(t, err, "announce")
 		t.done.Failed += len(h.frames) - arps - nas - 1
+	}
+}
+
+// waiting counts an announcement that leaves when its turn comes.
+func (h *hands) waiting(t *task, six bool) {
+	t.done.Count++
+	if six {
+		t.done.Frames6++
+	} else {
+		t.done.Frames4++
 	}
 }
 

@@ -278,17 +278,20 @@ type strangers struct {
 	next int
 }
 
-// note remembers a sound packet that fits no instance.
-func (s *strangers) note(p *Packet, vrid uint8, at event.Instant) {
+// note remembers a sound packet that fits no instance, and says whether its
+// sender is new.
+func (s *strangers) note(p *Packet, vrid uint8, at event.Instant) (fresh bool) {
 	for i := range s.list {
 		x := &s.list[i]
 		if x.by == p.Source && x.vrid == vrid && x.ifindex == p.IfIndex {
+			fresh = at.Sub(x.at) > runIdle
 			x.at = at
-			return
+			return fresh
 		}
 	}
 	s.list[s.next] = stranger{at, p.IfIndex, p.Family, vrid, p.Source, append([]byte(nil), wire.List(p.Payload, p.Family)...)}
 	s.next = (s.next + 1) % strangerMax
+	return true
 }
 
 // unheard says whose adverts came within the last master-down interval and were

@@ -113,7 +113,12 @@ func (r *Router) stranger(p *Packet, id uint8) {
 		r.tally.Checksum++
 	default:
 		r.tally.VRID++
-		r.strangers.note(p, id, r.when(p))
+		if r.strangers.note(p, id, r.when(p)) && r.settings.LogUnknownVRIDs {
+			r.emit(event.Event{
+				Kind: event.VRRPAdvertRejected, Subject: event.Subject{Kind: event.SubjectRouter, Name: "vrrp", Family: p.Family}, Reason: event.RejectVRID,
+				Evidence: event.Evidence{Peer: p.Source, Got: fmt.Sprintf("virtual router %d", id)},
+			})
+		}
 	}
 }
 

@@ -28,7 +28,7 @@
 //	group G V1 V2 [weights] [track=…]                           a sync group
 //	script chk rise=2 fall=2 [init_fail]                        tracked objects
 //	file f [weight=2] / process p quorum=1 [max=2] [gain=1s] [loss=1s]
-//	address_removed restore|alert                               the policy; trust_self
+//	address_removed restore|alert                               the policy; trust_self, log_unknown_vrids
 //	static 10.9.0.1/24%eth1 / static_routes 10.8.0.0/16%eth1 / static_rules 10.7.0.0/16
 //	trace                                                       show adverts and actions too
 //

@@ -58,6 +58,8 @@ func (p *plan) setup(words []string) (known bool, err error) {
 		}
 	case "trust_self":
 		p.objects.TrustSelf = true
+	case "log_unknown_vrids":
+		p.objects.LogUnknownVRIDs = true
 	case "keep_addresses":
 		p.objects.KeepAddresses = true
 	case "link_delay":

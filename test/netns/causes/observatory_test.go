@@ -4,7 +4,6 @@
 package causes
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -61,7 +60,7 @@ func observe(t *testing.T, flags ...string) *observatory {
 	o.a = &director{Router: l.Router("a", o.wire, back), flags: flags}
 	o.b = &director{Router: l.Router("b", o.wire, back), flags: flags}
 	o.watch = l.Router("watch", back)
-	bin, err := otlp.Build(context.Background(), "../../..")
+	bin, err := otlp.Build(t.Context(), "../../..")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +71,7 @@ func observe(t *testing.T, flags ...string) *observatory {
 		if status, ended := collector.Ended(); ended {
 			t.Fatalf("the collector ended with %d: %s", status, collector.Said())
 		}
-		conn, err := o.watch.Dial(context.Background(), "tcp", o.host(4318))
+		conn, err := o.watch.Dial(t.Context(), "tcp", o.host(4318))
 		if err == nil {
 			conn.Close()
 		}
