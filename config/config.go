@@ -360,6 +360,10 @@ func (c *Config) Forget() {
 // they were understood, in the order of the original. It parses to the same configuration.
 func Print(c *Config) []byte { return syntax.Print(&syntax.Tree{Nodes: c.canonical}) }
 
+// Statements are the statements of the configuration in their canonical form, with their places: for those who have
+// something to say about one. They are gone after Forget.
+func (c *Config) Statements() []*syntax.Node { return c.canonical }
+
 // The exit codes of a configuration test. ExitFatal is for files that cannot be read.
 const (
 	ExitOK       = 0

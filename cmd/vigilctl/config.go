@@ -41,7 +41,7 @@ func (a *app) configCommand() *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().StringVar(&s.id, "config-id", "", "as vigild -i: which lines that begin with '@' hold (default: the node name)")
-	c.AddCommand(a.configTestCommand(s), a.configPrintCommand(s), a.configDocCommand())
+	c.AddCommand(a.configTestCommand(s), a.configPrintCommand(s), a.configDocCommand(), a.configLintCommand(s))
 	return c
 }
 

@@ -9,10 +9,64 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/vigild/vigild/config"
+	"github.com/vigild/vigild/config/lint"
 	"github.com/vigild/vigild/config/machine"
 	"github.com/vigild/vigild/config/syntax"
 )
+
+func (a *app) configLintCommand(s *source) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "lint [NAME=]FILE [NAME=]FILE...",
+		Short: "Find what is wrong between the routers of a cluster",
+		Long: "Compare the configurations of the routers of a cluster: virtual router ids,\n" +
+			"versions, intervals, authentication, addresses, how adverts travel, priorities and\n" +
+			"what weights can do to them, preemption, sync groups and virtual servers. A hint\n" +
+			"names the place on the other router. What config test finds in each file alone is\n" +
+			"not repeated. The exit status is 0 without warnings and errors, 5 with, and that of\n" +
+			"config test if a file cannot be run.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			list, err := members(args)
+			if err != nil {
+				return err
+			}
+			for i := range list {
+				if config.RunExit(list[i].problems) == 0 {
+					continue
+				}
+				if err := syntax.Report(a.errs, syntax.FormatText, version, list[i].problems); err != nil {
+					return err
+				}
+				return exitStatus(config.TestExit(list[i].problems))
+			}
+			return a.lint(s, list)
+		},
+	}
+	c.Flags().Var(&s.format, "format", "text, json (an object per line) or sarif")
+	return c
+}
+
+func (a *app) lint(s *source, list []member) error {
+	var routers []lint.Router
+	for i := range list {
+		routers = append(routers, lint.Router{Name: list[i].name, Conf: list[i].conf})
+	}
+	found := lint.Check(routers)
+	format := s.format
+	if a.json && format == syntax.FormatText {
+		format = syntax.FormatJSON
+	}
+	if err := syntax.Report(a.out, format, version, found); err != nil {
+		return err
+	}
+	if status := config.TestExit(found); status != config.ExitOK {
+		return exitStatus(status)
+	}
+	return nil
+}
 
 // member is one router of a cluster: its name, file and configuration.
 type member struct {
