@@ -84,8 +84,10 @@ func TestHealthyAndReady(t *testing.T) {
 	early.Apply(&event.Event{Epoch: 9, Seq: 1, Kind: event.WorkerStarted, Subject: event.Subject{Kind: event.SubjectWorker, Name: "vrrp"}})
 	notYet := *early.View()
 	early.Rows(rows())
+	seq := uint64(0)
 	about := func(role string, kind event.Kind, why event.Reason) *event.Event {
-		return &event.Event{Epoch: 9, Seq: 1, Kind: kind, Reason: why, Subject: event.Subject{Kind: event.SubjectWorker, Name: role}}
+		seq++
+		return &event.Event{Epoch: 9, Seq: seq, Kind: kind, Reason: why, Subject: event.Subject{Kind: event.SubjectWorker, Name: role}}
 	}
 	servers, crashed := ledger.New(), ledger.New()
 	for _, l := range []*ledger.Ledger{servers, crashed} {
