@@ -271,10 +271,17 @@ const slimFrom = 50
 // text: what every role of vigild parses with Parse, so that all see the same.
 func Load(pattern string, o syntax.Options, e Environment) (*Config, []byte, []syntax.Problem) {
 	tree, found := syntax.Load(pattern, o)
+	var draft []byte
+	if e.Draft != nil && len(tree.Nodes) > slimFrom {
+		draft = syntax.Consolidate(tree)
+		e.Draft(draft)
+	}
 	b := build(tree, e)
 	found = sorted(append(found, b.found...), tree.Files)
-	nodes := b.prune(tree.Nodes)
-	text := syntax.Consolidate(&syntax.Tree{Nodes: nodes, Files: tree.Files})
+	nodes, text := b.prune(tree.Nodes), draft
+	if text == nil || len(b.drop)+len(b.instead) > 0 {
+		text = syntax.Consolidate(&syntax.Tree{Nodes: nodes, Files: tree.Files})
+	}
 	b.c.seal(text, found)
 	if len(b.c.Health.Services) > slimFrom {
 		rest := slices.DeleteFunc(slices.Clone(nodes), func(n *syntax.Node) bool {

@@ -355,6 +355,9 @@ type Environment struct {
 	RouteName func(option, name string) bool
 	// Secret reads a file that holds a key.
 	Secret func(path string) (Secret, error)
+	// Draft, if there is one, is given the consolidated text of a large configuration as soon as it is known: it is that
+	// of the configuration unless something will be found useless.
+	Draft func(text []byte)
 }
 
 // Interface is what matters of a network interface.

@@ -78,12 +78,15 @@ type loaded struct {
 }
 
 // load reads the configuration and the settings from their files. All problems
-// are complained about, whether it can be run or not.
-func load(o *cmdline.Options, complain func(syntax.Problem)) (*loaded, error) {
+// are complained about, whether it can be run or not. draft, if not nil, is given
+// the text as soon as it is known.
+func load(o *cmdline.Options, draft func([]byte), complain func(syntax.Problem)) (*loaded, error) {
 	l := &loaded{}
 	var found []syntax.Problem
 	done := machine.Reading()
-	l.conf, l.image, found = config.Load(o.File, language(o), machine.Environment(false))
+	here := machine.Environment(false)
+	here.Draft = draft
+	l.conf, l.image, found = config.Load(o.File, language(o), here)
 	done()
 	for _, p := range found {
 		complain(p)
@@ -256,13 +259,27 @@ func reparse(p *role.Prepared) (*config.Config, *shared, error) {
 			return nil, nil, fmt.Errorf("options of the roles: %w", err)
 		}
 	}
-	done := machine.Reading()
-	c, found := config.Parse(p.Image, machine.Worker())
-	done()
-	if status := config.RunExit(found); status != 0 {
-		return nil, nil, &badConfig{status: status, problems: found}
+	r, ok := p.Draft.(*reading)
+	if !ok {
+		r = read(p.Image)
 	}
-	return c, s, nil
+	if status := config.RunExit(r.found); status != 0 {
+		return nil, nil, &badConfig{status: status, problems: r.found}
+	}
+	return r.conf, s, nil
+}
+
+// reading is what a worker makes of a text.
+type reading struct {
+	conf  *config.Config
+	found []syntax.Problem
+}
+
+func read(image []byte) *reading {
+	defer machine.Reading()()
+	r := &reading{}
+	r.conf, r.found = config.Parse(image, machine.Worker())
+	return r
 }
 
 // vrrpSettings is what the vrrp role needs of a generation.

@@ -117,6 +117,7 @@ func serveCheck(ctx context.Context, link *ipc.Link, o *cmdline.Options, table f
 			namespace.CompareAndSwap(nil, name) // it does not change, as keepalived's does not
 			return l, err
 		},
+		Draft:   func(image []byte) any { return read(image) },
 		Entropy: entropy, Denied: denied,
 		// The text of a large configuration is a hundred times what is kept of it.
 		Settled: debug.FreeOSMemory,

@@ -50,12 +50,14 @@ type director struct {
 	// inForce is what the configuration in force says of reloads.
 	inForce atomic.Pointer[config.Reload]
 	running func()
+	// draft shows the check role a text before it is judged.
+	draft func([]byte)
 }
 
 // daemon runs vigild and returns the exit status.
 func daemon(o *cmdline.Options, complaints io.Writer) int {
 	var found []syntax.Problem
-	l, err := load(o, func(p syntax.Problem) { found = append(found, p) })
+	l, err := load(o, nil, func(p syntax.Problem) { found = append(found, p) })
 	bad, isBad := errors.AsType[*badConfig](err)
 	namespace := o.Namespace
 	switch {
@@ -150,7 +152,9 @@ func (d *director) run(l *loaded, found []syntax.Problem, complaints io.Writer) 
 		defer stop()
 	}
 	d.script("startup_script", &c.Global.Startup, c.Global.StartupTimeout)
-	status := parent.New(d.options()).Run(g)
+	loop := parent.New(d.options())
+	d.draft = loop.Draft
+	status := loop.Run(g)
 	d.timetable.Close()
 	d.script("shutdown_script", &c.Global.Shutdown, c.Global.ShutdownTimeout)
 	d.log.Info("stopped", "status", status)
@@ -214,7 +218,7 @@ func (d *director) reload() (*parent.Generation, error) {
 		d.complain(err)
 	}
 	var found []syntax.Problem
-	l, err := load(d.o, func(p syntax.Problem) {
+	l, err := load(d.o, d.draft, func(p syntax.Problem) {
 		found = append(found, p)
 		d.problem(p)
 	})

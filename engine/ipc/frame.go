@@ -18,6 +18,7 @@ const (
 	// Hello opens a link: Protocol, Role, Epoch.
 	Hello Type = "hello"
 	// Prepare asks a worker to parse generation Gen (its file comes along as a descriptor).
+	// Generation 0 is a draft: what it likely will be, and without a file that it will not. It has no answer.
 	Prepare Type = "prepare"
 	// Ready answers Prepare; Error says why not.
 	Ready Type = "ready"

@@ -59,8 +59,8 @@ func checking(b *bench, p plan, program string, of pool) (m measured) {
 	l := lab.New(b)
 	r := l.Router("subject", l.Wire())
 	s := serve(b, r)
-	pids := func() []int { return nil }
-	role := func() int { return 0 }
+	var pids func() []int
+	var role func() int
 	if program == colHAProxy {
 		conf := l.File("haproxy.cfg", of.haproxy(), 0o644)
 		h := r.Program("haproxy", "haproxy", "-db", "-f", conf)

@@ -304,8 +304,7 @@ func TestPrograms(t *testing.T) {
 func TestMassFailure(t *testing.T) {
 	const servers = 2000
 	var most int
-	var s *stage
-	s = play(t, func(o *LoopOptions) {
+	s := play(t, func(o *LoopOptions) {
 		publish := o.Publish
 		o.Publish = func(es []event.Event) {
 			most = max(most, len(es))

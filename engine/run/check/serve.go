@@ -4,6 +4,7 @@
 package check
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -41,8 +42,10 @@ type Loaded struct {
 type Options struct {
 	// Open makes the loop: New, with a Plane.
 	Open func(LoopOptions) (Worker, error)
-	// Load parses a generation.
-	Load func(p *role.Prepared) (*Loaded, error)
+	// Load parses a generation. Draft, if there is one, does as much of that as it can before there is a generation; Load
+	// is given what it made.
+	Load  func(p *role.Prepared) (*Loaded, error)
+	Draft func(image []byte) any
 	// Entropy spreads the first checks.
 	Entropy func() uint64
 	// Denied is what the kernel refused before the loop was opened.
@@ -60,7 +63,10 @@ type server struct {
 	own   *role.Producer
 	epoch uint64
 	// ready are the generations that wait for their Commit.
-	ready  map[int]*Loaded
+	ready map[int]*Loaded
+	// draft is what was made of a text that may become a generation.
+	draft  any
+	sketch []byte // the text
 	resume []health.Resume
 	// described counts configurations, as the pool does.
 	described uint64
@@ -103,6 +109,9 @@ func (s *server) hear(f *ipc.Frame) error {
 	switch f.Type {
 	case ipc.Hello:
 	case ipc.Prepare:
+		if f.Gen == 0 {
+			return s.takeDraft(f)
+		}
 		s.prepare(f)
 	case ipc.Commit:
 		s.commit(f)
@@ -134,6 +143,10 @@ func (s *server) prepare(f *ipc.Frame) {
 	p, err := role.Unpack(f)
 	if err == nil {
 		var l *Loaded
+		if s.draft != nil && bytes.Equal(p.Image, s.sketch) {
+			p.Draft = s.draft
+		}
+		s.draft, s.sketch = nil, nil
 		if l, err = s.o.Load(p); err == nil {
 			s.ready[f.Gen] = l
 		}
@@ -142,6 +155,19 @@ func (s *server) prepare(f *ipc.Frame) {
 		answer.Error = err.Error()
 	}
 	s.link.Send(answer)
+}
+
+// takeDraft looks into what will likely be the next generation. A draft that cannot be read is none.
+func (s *server) takeDraft(f *ipc.Frame) (err error) {
+	s.draft, s.sketch = nil, nil
+	if len(f.FDs) == 0 || s.o.Draft == nil {
+		f.Drop()
+		return nil
+	}
+	if s.sketch, err = role.Contents(f); err == nil {
+		s.draft = s.o.Draft(s.sketch)
+	}
+	return err
 }
 
 func (s *server) commit(f *ipc.Frame) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vigild/vigild/config"
 	"github.com/vigild/vigild/engine/event"
+	"github.com/vigild/vigild/engine/health"
 	"github.com/vigild/vigild/engine/ipc"
 	"github.com/vigild/vigild/engine/run/role"
 	"github.com/vigild/vigild/engine/sys/proc"
@@ -180,6 +181,70 @@ func TestServe(t *testing.T) {
 	// A generation without servers: they go with a word of each, and then the role.
 	p.link.Send(ipc.Frame{Type: ipc.Commit, Ref: event.Ref{Epoch: 3, Seq: 9}})
 	p.want(ipc.Events, says("192.0.2.7:80", event.Deleted))
+	p.link.Send(ipc.Frame{Type: ipc.Bye})
+	p.want(ipc.Bye, nil)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestServeDraft: what was made of a draft is used for a generation of the same text, once, and for no other.
+func TestServeDraft(t *testing.T) {
+	ours, theirs := ipc.Pipe()
+	ended := make(chan error, 1)
+	loads := make(chan any, 8)
+	go func() {
+		ended <- Serve(t.Context(), theirs, Options{
+			Open: func(o LoopOptions) (Worker, error) {
+				o.Plane = NewDry()
+				return New(o)
+			},
+			Draft: func(image []byte) any { return "of " + string(image) },
+			Load: func(p *role.Prepared) (*Loaded, error) {
+				loads <- p.Draft
+				return &Loaded{Settings: &health.Settings{}, Describe: func([]event.Row) {}}, nil
+			},
+			Entropy: func() uint64 { return 1 },
+		})
+	}()
+	p := &parent{t: t, link: ours}
+	p.want(ipc.Hello, nil)
+	draft := func(text string) {
+		f := ipc.Frame{Type: ipc.Prepare}
+		if text != "" {
+			file, err := proc.Sealed("draft", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			fd, err := ipc.Dup(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.FDs = []int{fd}
+		}
+		p.link.Send(f)
+	}
+	for i, c := range []struct {
+		drafts []string
+		text   string
+		want   any
+	}{
+		{[]string{"a"}, "a", "of a"},
+		{nil, "a", nil}, // it was used
+		{[]string{"a"}, "b", nil},
+		{nil, "a", nil}, // it was of no use
+		{[]string{"a", "b"}, "b", "of b"},
+		{[]string{"a", ""}, "a", nil}, // it was taken back
+	} {
+		for _, text := range c.drafts {
+			draft(text)
+		}
+		p.generation(i+1, c.text)
+		if got := <-loads; got != c.want {
+			t.Errorf("case %d: made of %v, want %v", i, got, c.want)
+		}
+	}
 	p.link.Send(ipc.Frame{Type: ipc.Bye})
 	p.want(ipc.Bye, nil)
 	if err := <-ended; err != nil {

@@ -23,6 +23,8 @@ type trial struct {
 	waiting  map[event.Role]bool
 	started  event.Instant
 	deadline time.Time
+	// drafted says that the check role looks into it already.
+	drafted bool
 }
 
 func (t *trial) missing() string {
@@ -77,7 +79,8 @@ func (p *Loop) loadedOne(l loadResult) {
 func (p *Loop) try(g *Generation, started event.Instant) {
 	p.numbers++
 	g.Number = p.numbers
-	p.trying = &trial{gen: g, waiting: make(map[event.Role]bool), started: started, deadline: time.Now().Add(prepareTime)}
+	drafted := p.trying != nil && p.trying.drafted
+	p.trying = &trial{gen: g, drafted: drafted, waiting: make(map[event.Role]bool), started: started, deadline: time.Now().Add(prepareTime)}
 	if err := g.seal(); err != nil {
 		p.reject(err.Error())
 		return
@@ -201,6 +204,7 @@ func (p *Loop) retire() {
 func (p *Loop) reject(why string) {
 	t := p.trying
 	p.trying = nil
+	p.noDraft(t)
 	e := event.Event{
 		Kind: event.ConfigRejected, Subject: p.subject(), Reason: event.FailInvalid,
 		Took: p.o.Clock.Now().Sub(t.started), Detail: why,

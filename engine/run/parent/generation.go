@@ -117,3 +117,40 @@ func (g *Generation) prepare(who event.Role) (ipc.Frame, error) {
 	}
 	return f, nil
 }
+
+// Draft hands the check role a text that is about to become a generation, while
+// the parent is still looking into it: with thousands of virtual servers to read
+// it takes each of them longer than all the rest of a reload. The check role
+// makes use of it if the generation that comes has the same text. Draft may be
+// called from any goroutine, while a reload goes on.
+func (p *Loop) Draft(image []byte) {
+	f, err := proc.Sealed("draft", image)
+	if err != nil {
+		return // time is all that is lost
+	}
+	select {
+	case p.drafts <- f:
+	case <-p.done:
+		f.Close()
+	}
+}
+
+// draft passes a draft on: a Prepare of generation 0, which nobody answers.
+func (p *Loop) draft(f *os.File) {
+	defer f.Close()
+	w := p.workers[event.RoleCheck]
+	if p.trying == nil || p.trying.gen != nil || w == nil || w.phase != active {
+		return
+	}
+	if fd, err := ipc.Dup(f); err == nil {
+		p.trying.drafted = true
+		w.run.Link.Send(ipc.Frame{Type: ipc.Prepare, FDs: []int{fd}})
+	}
+}
+
+// noDraft tells the check role that nothing comes of the draft it has.
+func (p *Loop) noDraft(t *trial) {
+	if w := p.workers[event.RoleCheck]; t.drafted && w != nil && w.phase == active {
+		w.run.Link.Send(ipc.Frame{Type: ipc.Prepare})
+	}
+}

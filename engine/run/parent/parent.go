@@ -113,6 +113,7 @@ type Loop struct {
 	exits   chan *Running
 	reports chan track.Report
 	loaded  chan loadResult
+	drafts  chan *os.File
 	answers chan ipc.Frame
 	// done releases everyone who waits to hand something to the loop.
 	done chan struct{}
@@ -139,7 +140,7 @@ func New(o Options) *Loop {
 		dumps: map[uint64]os.Signal{}, denied: map[string]bool{}, shares: map[uint64]int{}, servers: map[event.Subject]ipc.Resumed{}, weights: map[event.Subject]ipc.Frame{},
 		programs: programs{ended: make(chan outcome, 64), run: track.Once},
 		frames:   make(chan fromWorker, 64), exits: make(chan *Running, 8), reports: make(chan track.Report, 64),
-		loaded: make(chan loadResult, 1), answers: make(chan ipc.Frame, 8), done: make(chan struct{}),
+		drafts: make(chan *os.File), loaded: make(chan loadResult, 1), answers: make(chan ipc.Frame, 8), done: make(chan struct{}),
 		timer: time.NewTimer(time.Hour),
 	}
 }
@@ -183,6 +184,8 @@ func (p *Loop) step(deadline <-chan time.Time, over <-chan struct{}) bool {
 		p.finished(o)
 	case f := <-p.answers:
 		p.answer(f)
+	case f := <-p.drafts:
+		p.draft(f)
 	case l := <-p.loaded:
 		p.loadedOne(l)
 	case s := <-p.o.Signals:

@@ -6,6 +6,7 @@ package parent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"syscall"
 	"testing"
 	"time"
@@ -335,6 +336,37 @@ func TestServersGoBeforeTheirWorker(t *testing.T) {
 		if got := s.logged(event.ServerState); len(got) != 1 {
 			t.Errorf("logged %+v", got)
 		}
+	})
+}
+
+// TestDraft: the check role is shown a text while a reload is read, and told when nothing comes of it; nobody is shown
+// one that comes at another time.
+func TestDraft(t *testing.T) {
+	playWith(t, withServers, func(s *stage) {
+		_, check, _ := s.upWithServers()
+		drafted := func(want string) {
+			t.Helper()
+			check.shown = nil
+			if f := check.want(ipc.Prepare); f.Gen != 0 || string(check.shown) != want {
+				t.Fatalf("generation %d, shown %q", f.Gen, check.shown)
+			}
+		}
+		s.loop.Draft([]byte("too early"))
+		check.quiet()
+		next := withServers(s.generation())
+		s.next, s.nextErr = next, nil
+		s.drafts = []string{"a", "b"}
+		s.signals <- syscall.SIGHUP
+		drafted("a")
+		drafted("b")
+		if f := check.want(ipc.Prepare); f.Gen != 2 {
+			t.Fatalf("told %+v", f)
+		}
+		check.ready(2, "I will not")
+		drafted("")
+		s.next, s.nextErr, s.drafts = nil, errors.New("it is bad"), nil
+		s.signals <- syscall.SIGHUP
+		check.quiet()
 	})
 }
 

@@ -24,6 +24,7 @@ import (
 
 // puppet is a worker whose every word the test speaks.
 type puppet struct {
+	shown   []byte // the text of the last Prepare
 	t       *testing.T
 	role    event.Role
 	link    *ipc.Link
@@ -60,6 +61,9 @@ func (p *puppet) want(typ ipc.Type) ipc.Frame {
 	case f, ok := <-p.link.Frames():
 		if !ok {
 			p.t.Fatalf("%s: the link ended, want %s", p.role, typ)
+		}
+		if f.Type == ipc.Prepare && len(f.FDs) > 0 {
+			p.shown, _ = role.Contents(&f)
 		}
 		f.Drop()
 		if f.Type != typ {
@@ -121,6 +125,7 @@ type stage struct {
 	next    *Generation
 	nextErr error
 	loads   int
+	drafts  []string // that a reload shows
 	tracks  []*track.Settings
 	closed  bool
 	report  func(track.Report)
@@ -207,7 +212,13 @@ func playWith(t *testing.T, change func(*Generation) *Generation, test func(s *s
 				Wall: func() int64 { return time.Now().UnixNano() },
 			},
 			Launcher: s,
-			Load:     func() (*Generation, error) { s.loads++; return s.next, s.nextErr },
+			Load: func() (*Generation, error) {
+				s.loads++
+				for _, text := range s.drafts {
+					s.loop.Draft([]byte(text))
+				}
+				return s.next, s.nextErr
+			},
 			Watch: func(report func(track.Report)) Watcher {
 				s.report = report
 				return s

@@ -27,6 +27,8 @@ type Preparation struct {
 type Prepared struct {
 	Number int
 	Image  []byte
+	// Draft is what the role made of the same Image before; nil for nothing.
+	Draft any
 	Preparation
 	// Files are the listeners, by name; the receiver owns them.
 	Files map[string]*os.File
