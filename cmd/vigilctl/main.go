@@ -107,7 +107,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.errs)
 	root.PersistentFlags().StringVar(&a.socket, "socket", socket, "control socket of vigild (environment: VIGIL_SOCKET)")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON instead of text")
-	root.AddCommand(a.statusCommand(), a.whyCommand(), a.eventsCommand(), a.configCommand(), a.planCommand(), a.reloadCommand(), a.simulateCommand(), a.ipvsCommand(), a.realserverCommand(), a.notifyCommand(), a.alertsCommand(), a.dashboardsCommand(), a.versionCommand())
+	root.AddCommand(a.statusCommand(), a.whyCommand(), a.eventsCommand(), a.configCommand(), a.planCommand(), a.reloadCommand(), a.simulateCommand(), a.importCommand(), a.ipvsCommand(), a.realserverCommand(), a.notifyCommand(), a.alertsCommand(), a.dashboardsCommand(), a.versionCommand())
 	return root
 }
 

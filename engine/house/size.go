@@ -31,6 +31,7 @@ var (
 	FilePasses    []Pass
 	FuncPasses    []Pass
 	PackagePasses = []Pass{
+		{"cmd/vigilctl", "one file per command"},
 		{"engine/probe", "one file per checker kind"},
 		{"engine/track", "one file per tracker kind"},
 		{"engine/notify", "one file per notifier kind"},

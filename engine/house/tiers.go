@@ -83,6 +83,7 @@ var Tiers = []Tier{
 		"config fills the settings of others and drives nobody",
 	},
 	{"config/lint", []string{"config", "config/syntax", "engine/event", "engine/vrrp/...", "engine/health"}, none, "what is wrong between the routers of a cluster is found in their configurations"},
+	{"config/migrate", []string{"engine/sys/ipvs/..."}, none, "old configurations become new ones as text"},
 	{"config/machine", []string{"config", "config/syntax"}, none, "what a configuration is checked against is asked through its questions"},
 
 	// 4: loops and readers.

@@ -233,3 +233,10 @@ func (p *parser) server() error {
 	}
 	return nil
 }
+
+// Place reads HOST, HOST:PORT, [ADDRESS]:PORT or an IPv6 address; without a port
+// it is 0. Names are looked up for the protocol, tcp, udp or sctp.
+func Place(text, protocol string, names Names) (netip.AddrPort, error) {
+	at, _, err := (&parser{names: names}).address(text, protocol)
+	return at, err
+}
