@@ -53,6 +53,12 @@ func (c *Collector) instance(m *emitter, in *ledger.Instance) {
 			m.marked("vigil_vrrp_transitions_total", in.Transitions[i], in.Marks[i], name, stateLabel(tr.From), stateLabel(tr.To), tr.Reason.String())
 		}
 	}
+	// What only an observer sees is shown where there is one.
+	for i, tr := range event.ShadowTransitions() {
+		if i += len(event.Transitions()); i < len(in.Transitions) && in.Transitions[i] > 0 {
+			m.marked("vigil_vrrp_transitions_total", in.Transitions[i], in.Marks[i], name, stateLabel(tr.From), stateLabel(tr.To), tr.Reason.String())
+		}
+	}
 	m.number("vigil_vrrp_priority", float64(in.Priority), name)
 	m.number("vigil_vrrp_base_priority", float64(row.Priority), name)
 	m.number("vigil_vrrp_priority_lead", float64(t.Lead), name)

@@ -97,6 +97,9 @@ func headline(s *api.Status) string {
 	if s.RouterID != "" {
 		out += ", router " + s.RouterID
 	}
+	if s.Shadow {
+		out += ", observes another daemon (INIT is not known)"
+	}
 	if s.Generation == 0 {
 		return out + ", no configuration in force yet"
 	}

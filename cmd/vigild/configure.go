@@ -25,6 +25,7 @@ import (
 	"github.com/vigild/vigild/engine/notify"
 	"github.com/vigild/vigild/engine/run/parent"
 	"github.com/vigild/vigild/engine/run/role"
+	"github.com/vigild/vigild/engine/track"
 	"github.com/vigild/vigild/engine/vrrp"
 )
 
@@ -102,6 +103,9 @@ func load(o *cmdline.Options, draft func([]byte), complain func(syntax.Problem))
 	if l.observe, err = vigil.Load(vigil.From{File: o.Settings, Environ: environ()}); err != nil {
 		return nil, err
 	}
+	if o.Shadow {
+		observeOnly(l.conf)
+	}
 	l.observe.Control.Socket = controlSocket(o, &l.conf.Global, l.observe.Control.Socket)
 	// The command line before keepalived.conf before vigil.yaml.
 	for _, master := range []string{o.SNMPSocket, l.conf.Global.SNMP.Socket} {
@@ -138,6 +142,26 @@ func environ() []string {
 		}
 	}
 	return out
+}
+
+// observeOnly takes everything out of a configuration that another daemon does
+// already: scripts, FIFOs, mails, SNMP, D-Bus, and files by which that one is
+// asked or asks. What is left describes what is observed. Webhooks stay: they
+// are not keepalived's.
+func observeOnly(c *config.Config) {
+	n, g := &c.Notify, &c.Global
+	n.FIFOs, n.SMTP.Server, n.SMTP.Recipients = nil, "", nil
+	quiet := func(list []notify.SubjectSettings) {
+		for i := range list {
+			list[i] = notify.SubjectSettings{Name: list[i].Name}
+		}
+	}
+	quiet(n.Instances)
+	quiet(n.Groups)
+	c.Track, c.Programs = track.Settings{}, nil
+	g.Startup, g.Shutdown, g.SNMP, g.DBus, g.Reload = notify.Script{}, notify.Script{}, config.SNMP{}, false, config.Reload{}
+	g.Dump = config.Dump{UseInstance: true, JSONVersion: g.Dump.JSONVersion, Stats: "vigild-shadow.stats", JSON: "vigild-shadow.json", State: "vigild-shadow.data"}
+	g.Processes = config.Processes{}
 }
 
 // statusOf is the exit status for a configuration that could not be loaded.
@@ -186,10 +210,12 @@ func generation(o *cmdline.Options, l *loaded, started time.Time) (*parent.Gener
 		Name: o.File, Image: l.image, Body: body, Track: c.Track,
 		Programs: c.Programs, Slim: c.Slim, Adverts: map[string]time.Duration{}, Roles: roles(o, c), StopWait: c.Global.ChildWaitTime, Launch: c,
 		Rows: func(number int) []event.Row {
-			return c.Rows(config.RowsOf{Version: version, Generation: number, Index: interfaceIndex})
+			rows := c.Rows(config.RowsOf{Version: version, Generation: number, Index: interfaceIndex})
+			rows[0].Global.Shadow = o.Shadow // the first is the global one
+			return rows
 		},
 	}
-	if !o.NoBFD {
+	if !o.NoBFD && !o.Shadow {
 		for i := range c.Sessions {
 			g.Sessions = append(g.Sessions, c.Sessions[i].Name)
 		}
@@ -237,6 +263,9 @@ func interfaceIndex(name string) int {
 // nothing to do is not started unless --all says so; -P and -C choose).
 func roles(o *cmdline.Options, c *config.Config) []event.Role {
 	var out []event.Role
+	if o.Shadow {
+		return []event.Role{event.RoleVRRP, event.RoleObserve}
+	}
 	v := &c.VRRP
 	has := len(v.Instances)+len(v.StaticAddresses)+len(v.StaticRoutes)+len(v.StaticRules) > 0
 	if (has || o.All) && (o.VRRP || !o.Check) {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vigild/vigild/cmd/vigild/cmdline"
 	"github.com/vigild/vigild/config"
 	"github.com/vigild/vigild/engine/event"
@@ -79,6 +81,11 @@ func processes(o *cmdline.Options, complaints *os.File) *parent.Processes {
 		switch r {
 		case event.RoleVRRP:
 			cmd.Capabilities = vrrpCapabilities()
+			if o.Shadow {
+				// It could send a packet, and nothing else.
+				cmd.Capabilities, cmd.Args = []uintptr{unix.CAP_NET_RAW}, append(cmd.Args, "--shadow")
+				break
+			}
 			name = schedule(cmd, &c.Global.Processes.VRRP, rtPriority)
 		case event.RoleBFD:
 			cmd.Capabilities = bfdCapabilities()
@@ -146,6 +153,9 @@ func realTime(p *config.Process, usual int) (priority int, limit uint64) {
 func goroutines(o *cmdline.Options) parent.Goroutines {
 	g := make(parent.Goroutines)
 	g[event.RoleVRRP], g[event.RoleObserve], g[event.RoleBFD] = vrrpGoroutine, serveObserve, bfdGoroutine
+	if o.Shadow {
+		g[event.RoleVRRP] = shadowRole
+	}
 	g[event.RoleCheck] = func(ctx context.Context, link *ipc.Link) error { return serveCheck(ctx, link, o, ownIPVS, nil) }
 	return g
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/vigild/vigild/engine/run"
 	"github.com/vigild/vigild/engine/run/parent"
 	"github.com/vigild/vigild/engine/run/role"
+	"github.com/vigild/vigild/engine/run/shadow"
 	"github.com/vigild/vigild/engine/sys/proc"
 	"github.com/vigild/vigild/engine/track"
 )
@@ -60,6 +61,10 @@ func work(o *cmdline.Options, complaints io.Writer) int {
 	}
 	switch r {
 	case event.RoleVRRP:
+		if o.Shadow {
+			err = shadowRole(ctx, link)
+			break
+		}
 		err = vrrpProcess(ctx, link)
 	case event.RoleObserve:
 		err = serveObserve(ctx, link)
@@ -145,6 +150,13 @@ func vrrpGoroutine(ctx context.Context, link *ipc.Link) error {
 }
 
 func openVRRP(o run.VRRPOptions) (run.Router, error) { return run.NewVRRP(o) }
+
+// shadowRole is the vrrp role of --shadow: it looks on.
+func shadowRole(ctx context.Context, link *ipc.Link) error {
+	return run.ServeVRRP(ctx, link, run.ServeOptions{
+		Open: func(o run.VRRPOptions) (run.Router, error) { return shadow.New(o) }, Load: vrrpSettings,
+	})
+}
 
 // bfdProcess is the bfd role as a process of its own.
 func bfdProcess(ctx context.Context, link *ipc.Link) error {

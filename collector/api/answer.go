@@ -16,6 +16,8 @@ type Status struct {
 	Version    string `json:"version,omitempty"`
 	RouterID   string `json:"router_id,omitempty"`
 	Generation int    `json:"generation"`
+	// Shadow says that another daemon is observed (--shadow).
+	Shadow bool `json:"shadow,omitempty"`
 	// Problems say in plain words what needs a look, worst first.
 	Problems  []string         `json:"problems"`
 	Instances []InstanceStatus `json:"instances"`

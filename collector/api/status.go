@@ -17,6 +17,7 @@ import (
 func statusOf(v *ledger.View, now time.Time) *Status {
 	out := &Status{
 		Wall: now.UnixNano(), Version: v.Global.Version, RouterID: v.Global.RouterID, Generation: v.Global.Generation,
+		Shadow:   v.Global.Shadow,
 		Problems: []string{}, Instances: []InstanceStatus{}, Groups: []GroupStatus{}, Services: []ServiceStatus{}, Tracked: []TrackedStatus{},
 		Channels: []ChannelStatus{}, Workers: []WorkerStatus{},
 		Config: ConfigStatus{

@@ -240,6 +240,17 @@ const (
 	Slow
 	// Sampled: one of many, by chance.
 	Sampled
+
+	// Reasons of a transition that was only observed (shadow mode), where they are
+	// not those of a router's own.
+
+	// Observed: it was seen so when the observation began, or when somebody was
+	// heard again.
+	Observed
+	// Resigned: this host said that it gives up (priority 0).
+	Resigned
+	// Silent: nobody is heard any more.
+	Silent
 )
 
 // firstCheck is the first of the reasons that belong to health checks alone.
@@ -263,7 +274,7 @@ var reasonWords = []string{
 	"read_timeout", "connection_closed", "http_status", "digest_mismatch", "body_mismatch", "dns_rcode", "smtp_reply",
 	"script_exit", "script_timeout", "local_resource", "reply_too_long", "file_weight", "bfd_down", "",
 	"recovered", "server_up", "server_down", "weight", "drift", "sorry_server", "ha_suspend", "brake", "sync_daemon", "initial",
-	"slow", "sampled",
+	"slow", "sampled", "observed", "resigned", "silent",
 }
 
 func (r Reason) String() string { return wordOf(reasonWords, r) }
@@ -357,6 +368,19 @@ func Transitions() []Transition {
 		add(s, Deleted, Reload)
 	}
 	return out
+}
+
+// ShadowTransitions is the closed list of what else an instance may be seen to
+// do in shadow mode; they follow Transitions where both are counted.
+func ShadowTransitions() []Transition {
+	return []Transition{
+		{Init, Backup, Observed},
+		{Init, Master, Observed},
+		{Master, Init, Resigned},
+		{Master, Init, Silent},
+		{Backup, Init, Silent},
+		{Fault, Init, Interface},
+	}
 }
 
 // BFDTransitions is the closed list of what a BFD session may do; exits show

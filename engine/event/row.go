@@ -39,6 +39,8 @@ type GlobalRow struct {
 	// Hash is a 64-bit hash of the consolidated configuration.
 	Hash     uint64 `json:"hash"`
 	Warnings int    `json:"warnings"`
+	// Shadow says that another daemon is observed, and nothing is done.
+	Shadow bool `json:"shadow,omitempty"`
 	// SMTP settings as the SNMP tree shows them.
 	SMTPServer       string        `json:"smtp_server,omitempty"`
 	SMTPPort         uint16        `json:"smtp_port,omitempty"`

@@ -45,6 +45,12 @@ func Cause(e *event.Event) string {
 		return "vigild was told to stop, so it gave everything up."
 	case event.Resumed:
 		return "The vrrp worker was restarted and took up the state that its predecessor had, before the peer could notice."
+	case event.Observed:
+		return "It was seen so when somebody was first heard: vigild only observes here."
+	case event.Resigned:
+		return "The observed router announced that it gives up (priority 0): it was stopped, or it lost something that it tracks."
+	case event.Silent:
+		return "Nobody who could be master is heard any more, and what became of the observed router is not known."
 	case event.Admin:
 		return with("A person asked for it", e.Detail) + "."
 	default:

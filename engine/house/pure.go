@@ -19,6 +19,7 @@ var Pure = []string{
 	"engine/vrrp",
 	"engine/vrrp/auth",
 	"engine/vrrp/wire",
+	"engine/shadow",
 	"engine/bfd",
 	"engine/health",
 	"engine/ledger",

@@ -52,6 +52,7 @@ var Tiers = []Tier{
 	// 1: pure.
 	{"engine/vrrp/auth", []string{"engine/event", "engine/vrrp/wire"}, none, whyPure},
 	{"engine/vrrp", []string{"engine/event", "engine/vrrp/auth", "engine/vrrp/wire"}, none, whyPure},
+	{"engine/shadow", []string{"engine/event", "engine/vrrp", "engine/vrrp/wire"}, none, whyPure},
 	{"engine/bfd", []string{"engine/event"}, none, whyPure},
 	{"engine/health", []string{"engine/event"}, none, whyPure},
 	{"engine/ledger", []string{"engine/event"}, none, whyPure},

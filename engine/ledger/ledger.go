@@ -58,7 +58,7 @@ func New() *Ledger {
 		pool:        newPool(),
 		stale:       true,
 	}
-	for i, t := range event.Transitions() {
+	for i, t := range append(event.Transitions(), event.ShadowTransitions()...) {
 		l.transitions[t] = i
 	}
 	return l

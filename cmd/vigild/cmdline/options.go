@@ -40,7 +40,7 @@ type Options struct {
 	// TestFormat is text, json or sarif.
 	TestFormat                               string
 	Debug                                    string
-	Single                                   bool
+	Single, Shadow                           bool
 	Settings, ControlSocket, Dataplane, Role string
 	// Invalid are complaints about arguments that are done without.
 	Invalid                []string
@@ -184,6 +184,7 @@ func ourOptions() []option {
 		{'v', "version", nothing, "", "Print the version", flag(func(o *Options) *bool { return &o.Version })},
 		{'h', "help", nothing, "", "Print this help", flag(func(o *Options) *bool { return &o.Help })},
 		{0, "single", nothing, "", "Run all roles in one process, without giving up privileges (for tests)", flag(func(o *Options) *bool { return &o.Single })},
+		{0, "shadow", nothing, "", "Only observe the keepalived that runs with this\n configuration: own, send and change nothing", flag(func(o *Options) *bool { return &o.Shadow })},
 		{0, "settings", value, "FILE", "Use specified file for how to be observed and run\n default '/etc/vigil/vigil.yaml'", text(func(o *Options) *string { return &o.Settings })},
 		{0, "control-socket", value, "FILE", "Use specified socket for vigilctl", text(func(o *Options) *string { return &o.ControlSocket })},
 		{0, "format", value, "text|json|sarif", "How a configuration test reports what it finds", func(o *Options, v string) error {

@@ -81,6 +81,12 @@ func PIDPaths(o *cmdline.Options, g *config.Global) map[event.Role]string {
 		event.RoleBFD:     filepath.Join(dir, "bfd"+suffix+".pid"),
 		event.RoleObserve: filepath.Join(dir, "vigild-observe"+suffix+".pid"),
 	}
+	if o.Shadow {
+		// Those of the daemon that is observed are there already.
+		for r, path := range out {
+			out[r] = filepath.Join(dir, "vigild-shadow-"+filepath.Base(path))
+		}
+	}
 	given := func(r event.Role, path string) {
 		if path != "" {
 			out[r] = path
