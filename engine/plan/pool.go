@@ -152,9 +152,18 @@ type standing struct {
 func (w *pool) stand(set *health.Settings) *standing {
 	out := &standing{map[event.Subject]*health.ServiceSettings{}, map[event.Subject]*health.ServerSettings{}, map[health.CheckID]health.CheckView{}}
 	names := map[string]*health.ServiceSettings{}
+	type key struct {
+		service string
+		addr    netip.AddrPort
+	}
+	real := map[key]*health.ServerSettings{}
 	for i := range set.Services {
 		if s := &set.Services[i]; names[s.Subject().Name] == nil {
-			names[s.Subject().Name] = s
+			name := s.Subject().Name
+			names[name] = s
+			for k := range slices.Backward(s.Servers) {
+				real[key{name, s.Servers[k].Addr}] = &s.Servers[k] // of two the first counts
+			}
 		}
 	}
 	var services, servers []event.Subject
@@ -166,7 +175,12 @@ func (w *pool) stand(set *health.Settings) *standing {
 			out.services[row.Service.Subject] = names[row.Service.Subject.Name]
 		case row.Server != nil:
 			servers = append(servers, row.Server.Subject)
-			out.servers[row.Server.Subject] = serverOf(names[row.Server.Subject.Name], row.Server)
+			set := real[key{row.Server.Subject.Name, row.Server.Addr}]
+			if row.Server.Sorry || set == nil {
+				// Of a sorry server the address and the method are all.
+				set = &health.ServerSettings{Addr: row.Server.Addr, Method: row.Server.Method}
+			}
+			out.servers[row.Server.Subject] = set
 		}
 	}
 	for id := range health.CheckID(w.pool.Checks()) {
@@ -187,20 +201,6 @@ func (w *pool) stand(set *health.Settings) *standing {
 		}
 	}
 	return out
-}
-
-// serverOf finds the settings of a server; those of a sorry server are the
-// address and the method alone.
-func serverOf(s *health.ServiceSettings, row *event.ServerRow) *health.ServerSettings {
-	if row.Sorry {
-		return &health.ServerSettings{Addr: row.Addr, Method: row.Method}
-	}
-	for i := range s.Servers {
-		if s.Servers[i].Addr == row.Addr {
-			return &s.Servers[i]
-		}
-	}
-	return &health.ServerSettings{Addr: row.Addr}
 }
 
 // label names a server with its virtual server.

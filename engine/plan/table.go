@@ -45,9 +45,23 @@ func within(list []health.Destination, o *health.Op) []health.Destination {
 }
 
 // operations writes down what the kernel is told, and whose connections that
-// is about.
+// is about: each server's count once.
 func (w *pool) operations() {
-	counted := map[event.Subject]bool{}
+	left := map[string]map[event.Subject]*Server{} // by virtual server
+	for i := range w.state.Servers {
+		s := &w.state.Servers[i]
+		if left[s.Subject.Name] == nil {
+			left[s.Subject.Name] = map[event.Subject]*Server{}
+		}
+		left[s.Subject.Name][s.Subject] = s
+	}
+	affected := func(s event.Subject) {
+		if v := left[s.Name][s]; v != nil {
+			delete(left[s.Name], s)
+			w.p.Connections.Active += uint64(v.Active)
+			w.p.Connections.Inactive += uint64(v.Inactive)
+		}
+	}
 	for i := range w.ops {
 		o := &w.ops[i]
 		whole := w.subjects[place{service: o.Service.ServiceKey}]
@@ -56,24 +70,13 @@ func (w *pool) operations() {
 			op.Server = o.Dest.Addr.String()
 		}
 		w.p.Operations = append(w.p.Operations, op)
-		switch one := w.subjects[place{o.Service.ServiceKey, o.Dest.Addr}]; {
+		switch {
 		case o.Kind == event.IPVSDelService:
-			w.affected(func(s event.Subject) bool { return s.Name == whole.Name }, counted)
+			for s := range left[whole.Name] {
+				affected(s)
+			}
 		case o.Kind == event.IPVSDelDest, o.Kind == event.IPVSEditDest && o.Dest.Weight == 0:
-			w.affected(func(s event.Subject) bool { return s == one }, counted)
-		}
-	}
-}
-
-// affected counts the connections of the servers that a question is true of,
-// each server once.
-func (w *pool) affected(is func(event.Subject) bool, counted map[event.Subject]bool) {
-	for i := range w.state.Servers {
-		s := &w.state.Servers[i]
-		if s.Subject.Kind == event.SubjectRealServer && is(s.Subject) && !counted[s.Subject] {
-			counted[s.Subject] = true
-			w.p.Connections.Active += uint64(s.Active)
-			w.p.Connections.Inactive += uint64(s.Inactive)
+			affected(w.subjects[place{o.Service.ServiceKey, o.Dest.Addr}])
 		}
 	}
 }
