@@ -196,6 +196,13 @@ func configTest(o *cmdline.Options, complaints io.Writer) int {
 	return status
 }
 
+// restTime is when a reload is over for sure; serversMany is from how many real
+// servers on what the parent does not need of them is forgotten.
+const (
+	restTime    = 2 * time.Second
+	serversMany = 500
+)
+
 // generation makes what the parent needs of a configuration.
 func generation(o *cmdline.Options, l *loaded, started time.Time) (*parent.Generation, error) {
 	c := l.conf
@@ -225,9 +232,14 @@ func generation(o *cmdline.Options, l *loaded, started time.Time) (*parent.Gener
 		in := &c.VRRP.Instances[i]
 		g.Adverts[in.Name] = in.AdvertInterval
 	}
-	if many := len(c.Health.Services) > 100; many {
+	servers := 0
+	for i := range c.Health.Services {
+		servers += len(c.Health.Services[i].Servers)
+	}
+	if servers > serversMany {
 		c.Forget()
-		go debug.FreeOSMemory()
+		// Not at once: the tree is still in use, and so are both processors.
+		time.AfterFunc(restTime, debug.FreeOSMemory)
 	}
 	return g, nil
 }

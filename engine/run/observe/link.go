@@ -7,6 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime/debug"
+	"time"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ipc"
@@ -37,8 +39,15 @@ func (ob *Role) servers(f *ipc.Frame) error {
 	}
 	ob.ledger.ServerRows(uint32(f.ID), rows)
 	ob.view.Store(ob.ledger.View())
+	if len(rows) > rowsMany {
+		// What they were read from is several times what is kept of them.
+		time.AfterFunc(time.Second, debug.FreeOSMemory)
+	}
 	return nil
 }
+
+// rowsMany is from how many rows on memory is given back.
+const rowsMany = 1000
 
 // counters takes the counters of the check role.
 func (ob *Role) counters(f *ipc.Frame) error {
