@@ -57,6 +57,9 @@ func Sentence(e *event.Event) string {
 	case event.PrivilegeDenied:
 		return with(fmt.Sprintf("The kernel refused the %s worker a privilege, and it goes on without", named(name, e.Origin.String())), e.Detail)
 	case event.Stalled:
+		if e.Subject.Kind == event.SubjectWorker {
+			return with(fmt.Sprintf("The %s worker has not answered for %s", e.Subject.Name, Duration(e.Took)), e.Detail)
+		}
 		return with(fmt.Sprintf("The %s worker itself stood still for %s", e.Origin, Duration(e.Took)), e.Detail)
 	case event.ClockStepped:
 		return with("The wall clock was stepped by "+Duration(e.Took), e.Detail)

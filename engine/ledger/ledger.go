@@ -114,7 +114,9 @@ func (l *Ledger) Apply(e *event.Event) {
 	case event.PrivilegeDenied:
 		l.denied(e)
 	case event.Stalled:
-		l.head.Stall = *e
+		if e.Subject.Kind != event.SubjectWorker { // who does not answer is another matter
+			l.head.Stall = *e
+		}
 	case event.ClockStepped:
 		// The tally counts them; the event is for the log.
 	case event.NotifyTest:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -15,6 +16,9 @@ import (
 
 // prepareTime is how long a worker may take to prepare a generation.
 const prepareTime = 30 * time.Second
+
+// patient is how long nobody wonders about that.
+const patient = 5 * time.Second
 
 // trial is a generation on its way into force: every worker has to say that
 // it can, before anyone is told to.
@@ -25,6 +29,9 @@ type trial struct {
 	deadline time.Time
 	// drafted says that the check role looks into it already.
 	drafted bool
+	// wondered says that it was told who is waited for, replaced that those were
+	// ended and started anew.
+	wondered, replaced bool
 }
 
 func (t *trial) missing() string {
@@ -35,6 +42,48 @@ func (t *trial) missing() string {
 	slices.Sort(names)
 	return strings.Join(names, ", ")
 }
+
+// wonder tells, once, who has not answered yet and how far it has come.
+func (p *Loop) wonder() {
+	t := p.trying
+	t.wondered = true
+	p.tell("STATUS=waiting for " + t.missing())
+	for role := range t.waiting {
+		w := p.workers[role]
+		detail := "it was started, and has not been heard of"
+		if w.epoch != 0 {
+			detail = "it has been heard of, and has not prepared the configuration yet"
+		}
+		p.publish(&event.Event{
+			Kind: event.Stalled, Subject: w.subject(), Reason: event.FailTimeout, Took: p.o.Clock.Now().Sub(t.started), Detail: detail,
+		})
+	}
+}
+
+// expire ends the waiting for a trial. At the start there is no configuration to
+// go back to, so those who do not answer are replaced, once. They are asked to
+// say where they are (SIGABRT) before they are killed.
+func (p *Loop) expire() {
+	t := p.trying
+	if p.gen != nil || t.gen == nil || t.replaced {
+		p.reject("no answer from " + t.missing() + " in time")
+		return
+	}
+	t.replaced, t.wondered, t.deadline = true, false, time.Now().Add(prepareTime)
+	for role := range t.waiting {
+		w := p.workers[role]
+		if !w.alive() {
+			continue
+		}
+		w.last, w.replacing = time.Now().Add(lastWords), true
+		if err := w.run.Signal(syscall.SIGABRT); err != nil {
+			p.kill(w)
+		}
+	}
+}
+
+// lastWords is how long a worker that does not answer may take to say where it is.
+const lastWords = 2 * time.Second
 
 type loadResult struct {
 	gen     *Generation

@@ -247,10 +247,14 @@ func (p *Loop) untilDue() time.Duration {
 	}
 	if p.trying != nil {
 		earlier(p.trying.deadline)
+		if !p.trying.wondered && p.trying.gen != nil {
+			earlier(p.trying.deadline.Add(patient - prepareTime))
+		}
 	}
 	if !p.stopping {
 		for _, w := range p.workers {
 			earlier(w.again)
+			earlier(w.last)
 		}
 	}
 	return max(time.Until(next), 0)
@@ -263,13 +267,21 @@ func (p *Loop) due() {
 		p.beat = now
 		p.tell("WATCHDOG=1")
 	}
-	if p.trying != nil && !now.Before(p.trying.deadline) {
-		p.reject("no answer from " + p.trying.missing() + " in time")
+	switch t := p.trying; {
+	case t == nil:
+	case !now.Before(t.deadline):
+		p.expire()
+	case t.gen != nil && !t.wondered && !now.Before(t.deadline.Add(patient-prepareTime)):
+		p.wonder()
 	}
 	if p.stopping {
 		return
 	}
 	for _, w := range p.workers {
+		if !w.last.IsZero() && !now.Before(w.last) {
+			w.last = time.Time{}
+			p.kill(w)
+		}
 		if !w.again.IsZero() && !now.Before(w.again) {
 			p.restart(w)
 		}

@@ -187,6 +187,9 @@ func TestReloadThatNobodyAnswersIsGivenUp(t *testing.T) {
 		observe.want(ipc.Prepare)
 		vrrp.ready(2, "")
 		s.pass(prepareTime - time.Second)
+		if e := observe.events(1); e[0].Kind != event.Stalled || e[0].Subject.Name != "observe" {
+			t.Errorf("got %+v", e[0])
+		}
 		observe.quiet()
 		s.pass(2 * time.Second)
 		if e := observe.events(1); e[0].Kind != event.ConfigRejected || !strings.Contains(e[0].Detail, "observe") {
@@ -534,4 +537,46 @@ func (p *puppet) quietBut(kinds ...event.Kind) {
 		}
 	}
 	p.quiet()
+}
+
+// A worker that is not heard of at the start is told of, asked where it is, and
+// replaced once; the daemon gives up only then.
+func TestWorkerThatIsNotHeardOf(t *testing.T) {
+	for _, answers := range []bool{true, false} {
+		play(t, func(s *stage) {
+			mute, observe := s.worker(event.RoleVRRP), s.worker(event.RoleObserve)
+			observe.want(ipc.Hello)
+			observe.want(ipc.Prepare)
+			observe.ready(1, "")
+			s.pass(patient - time.Second)
+			if len(s.logged(event.Stalled)) > 0 {
+				t.Error("somebody wondered too early")
+			}
+			s.pass(2 * time.Second)
+			said := s.logged(event.Stalled)
+			if len(said) != 1 || said[0].Subject.Name != "vrrp" || !slices.Contains(s.told, "STATUS=waiting for vrrp") {
+				t.Fatalf("said %+v, told %q", said, s.told)
+			}
+			s.pass(prepareTime - patient)
+			if !mute.got(syscall.SIGABRT) || mute.got(syscall.SIGKILL) {
+				t.Error("it was not asked where it is")
+			}
+			s.pass(2 * lastWords)
+			if !mute.got(syscall.SIGKILL) || s.started() != 3 {
+				t.Fatalf("it was not replaced: %d started", s.started())
+			}
+			other := s.worker(event.RoleVRRP)
+			other.want(ipc.Hello)
+			other.want(ipc.Prepare)
+			if answers {
+				other.ready(1, "")
+				other.want(ipc.Commit)
+				return
+			}
+			s.pass(2 * prepareTime)
+			if s.started() != 3 || len(s.logged(event.ConfigRejected)) != 1 || s.status != ExitConfig {
+				t.Errorf("%d started, status %d", s.started(), s.status)
+			}
+		})
+	}
 }

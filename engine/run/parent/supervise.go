@@ -118,8 +118,11 @@ type worker struct {
 	// started is when this life began, lost when the last one ended that had
 	// been active: those after it did nothing.
 	started, lost event.Instant
-	// again is when it is to be started, zero if it is not.
-	again time.Time
+	// again is when it is to be started, zero if it is not; last is when it is to
+	// be killed because it did not answer.
+	again, last time.Time
+	// replacing says that another one is started as soon as it has ended.
+	replacing bool
 	// asked says that it was asked to end, bye that it said goodbye, killed
 	// that it was not given the choice.
 	asked, bye, killed bool

@@ -30,6 +30,7 @@ func (p *Loop) launch(w *worker, g *Generation) {
 	w.run, w.phase, w.started = run, preparing, p.o.Clock.Now()
 	w.life, w.end = context.WithCancel(context.Background())
 	w.bye, w.asked, w.killed, w.gone = false, false, false, make(chan struct{})
+	w.epoch, w.last, w.replacing = 0, time.Time{}, false
 	for _, d := range run.Denied {
 		key := w.role.String() + d.Error()
 		if p.denied[key] {
@@ -172,6 +173,10 @@ func (p *Loop) exited(run *Running) {
 	e := lossOf(w.role, x, lived)
 	p.publish(&e)
 	if p.stopping {
+		return
+	}
+	if w.replacing && p.trying != nil {
+		p.launch(w, p.trying.gen)
 		return
 	}
 	if fatalExit(x) || p.o.NoRespawn || p.gen == nil {
