@@ -4,7 +4,9 @@
 // Package vm is the tests that need a kernel with IPVS: engine/sys/ipvs beside
 // ipvsadm, and vigild beside keepalived on the same table and the same servers.
 // They run as root in a machine of their own, which boot makes of Debian's
-// kernel package and package machine starts:
+// kernel package and package machine starts. Package check below has both daemons
+// do the same on the same servers, package traffic has clients, package scenario
+// plays published guides; they share package farm.
 //
 //	go test ./test/vm/...                   # boots once per package
 //	test/vm/boot -- ipvsadm -Ln             # any other command, in a shell

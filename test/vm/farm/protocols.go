@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Body is what a server that is Fine answers to GET of any page but /name, which
@@ -57,14 +58,16 @@ func (s *Server) web(c net.Conn, m Manner) {
 	}
 }
 
-// endless writes until nobody wants more.
+// endless writes until nobody wants more, and leaves the machine, which is
+// everybody's, some time between.
 func endless(c net.Conn, first string) {
 	if _, err := c.Write([]byte(first)); err != nil {
 		return
 	}
 	chunk := []byte(strings.Repeat("and on and on ", 1000))
-	for {
+	for tick := time.NewTicker(2 * time.Millisecond); ; <-tick.C {
 		if _, err := c.Write(chunk); err != nil {
+			tick.Stop()
 			return
 		}
 	}

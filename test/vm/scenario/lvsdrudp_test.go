@@ -212,7 +212,7 @@ func (n *udpNet) well(what string, since, failover time.Time) {
 			all++
 		}
 	}
-	n.Logf("| %-28s | failover %6v | %3d requests, %2d failed, none after it |", what, max(failover.Sub(since), 0).Round(10*time.Millisecond), all, failed)
+	n.Logf("\n| %-28s | failover %6v | %3d requests, %2d failed, none after it |", what, max(failover.Sub(since), 0).Round(10*time.Millisecond), all, failed)
 }
 
 // answers are who answers ten requests.

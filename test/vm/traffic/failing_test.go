@@ -98,10 +98,20 @@ func TestReasons(t *testing.T) {
 	daemon := d.Start(lab.Vigild, each(f.File("ca.pem", string(ca), 0o644)), lab.Whole())
 	table.Wait(2*limit, "those that are well alone", want...)
 
-	m, err := daemon.Metrics()
-	if err != nil {
-		t.Fatal(err)
-	}
+	var m lab.Metrics
+	lab.Until(t, limit, "failures on the page of metrics", func() bool {
+		var err error
+		if m, err = daemon.Metrics(); err != nil {
+			return false
+		}
+		for i, c := range failing {
+			n, _ := m.Sum("vigil_virtual_server_check_failures_total", fmt.Sprintf(`"tcp/%s:%d"`, farm.VIP, 8000+i))
+			if c.reason != "" && n == 0 {
+				return false
+			}
+		}
+		return true
+	})
 	for i, c := range failing {
 		vs, rs := fmt.Sprintf("tcp/%s:%d", farm.VIP, 8000+i), f.Servers[i].Inside(8080).String()
 		counted := map[string]float64{}
@@ -118,7 +128,7 @@ func TestReasons(t *testing.T) {
 			c.reason = c.or
 		}
 		why := daemon.Ctl("why", vs, rs)
-		t.Logf("| %-19s | %-17s | counted %v | %s |", c.name, c.reason, counted, strings.Join(strings.Fields(strings.SplitN(why, "\n\n", 2)[0]), " "))
+		t.Logf("\n| %-19s | %-17s | counted %v | %s |", c.name, c.reason, counted, strings.Join(strings.Fields(strings.SplitN(why, "\n\n", 2)[0]), " "))
 		switch {
 		case c.reason == "" && len(counted) > 0:
 			t.Errorf("%s: failures %v", c.name, counted)

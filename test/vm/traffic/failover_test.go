@@ -97,7 +97,7 @@ func TestDirectorDies(t *testing.T) {
 			f.Directors[0].Cut(1)
 			backup.Wait("VI_1", lab.Master, limit)
 			died := f.Advance(flows, 20, limit)
-			t.Logf("| %-15s | %-3s | %v killed, %v takes over | %d of %d connections go on, silent for at most %v |",
+			t.Logf("\n| %-15s | %-3s | %v killed, %v takes over | %d of %d connections go on, silent for at most %v |",
 				tc.name, tc.method, tc.kinds[0], tc.kinds[1], died, connections, silence(flows))
 
 			next := f.Directors[2].Start(tc.kinds[2], director(50, tc.method), lab.Whole())
@@ -108,7 +108,7 @@ func TestDirectorDies(t *testing.T) {
 			next.Wait("VI_1", lab.Master, limit)
 			backup.Wait("VI_1", lab.Backup, limit)
 			came := f.Advance(flows, 20, limit)
-			t.Logf("| %-15s | %-3s | %v joins and takes over from %v | %d of %d connections go on, silent for at most %v |",
+			t.Logf("\n| %-15s | %-3s | %v joins and takes over from %v | %d of %d connections go on, silent for at most %v |",
 				tc.name, tc.method, tc.kinds[2], tc.kinds[1], came, connections, silence(flows))
 			if died != connections || came != connections {
 				t.Errorf("%d and %d of %d connections went on", died, came, connections)

@@ -30,8 +30,11 @@ type way struct {
 
 func ways() (out []way) {
 	for _, m := range [][2]string{
-		{"NAT", "-m -w 1"}, {"DR", "-g -w 1"}, {"TUN", "-i -w 1 --tun-type ipip"},
-		{"TUN type gre", "-i -w 1 --tun-type gre --tun-nocsum"}, {"TUN type gue port 6080", "-i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum"},
+		{"NAT", "-m -w 1"},
+		{"DR", "-g -w 1"},
+		{"TUN", "-i -w 1 --tun-type ipip"},
+		{"TUN type gre", "-i -w 1 --tun-type gre --tun-nocsum"},
+		{"TUN type gue port 6080", "-i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum"},
 	} {
 		for _, six := range []bool{false, true} {
 			for _, protocol := range []string{"TCP", "UDP", "SCTP"} {
@@ -155,7 +158,7 @@ func TestForwarding(t *testing.T) {
 			t.Errorf("%v: answers of %v", w, said)
 		}
 	}
-	t.Logf("| %d ways to forward, each server of each answered its turn |", len(ways()))
+	t.Logf("\n| %d ways to forward, each server of each answered its turn |", len(ways()))
 }
 
 // The SCTP of the kernel, one-to-one (RFC 6458 section 4), which package net does
