@@ -31,7 +31,6 @@ var inertKeywords = map[string]string{
 	"global_defs/vrrp_rx_bufs_multiplier":             "adverts are read as they come",
 	"global_defs/vrrp_rx_bufs_policy":                 "adverts are read as they come",
 	"vrrp_instance/kernel_rx_buf_size":                "adverts are read as they come",
-	"garp_group":                                      "see vrrp_garp_interval",
 	"global_defs/enable_dbus":                         "there is no D-Bus service",
 	"global_defs/dbus_service_name":                   "there is no D-Bus service",
 	"global_defs/dbus_no_interface_name":              "there is no D-Bus service",

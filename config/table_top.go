@@ -85,8 +85,7 @@ var topKeywords = []Keyword{
 	row("static_rules", "{ RULE... }", "", 'C', "Routing rules that are installed at start and removed at stop.", readStaticRules),
 	row("track_group", "NAME { ... }", "", 'C', "Instances that go to FAULT while the interface of a static address, route or rule of the group is lost.", readTrackGroup),
 	row("interface_up_down_delays", "{ INTERFACE DOWN [UP] ... }", "", 'C', "How long an interface must stay down, or up again, before instances hear of it.", readLinkDelays),
-	row("garp_group", "{ ... }", "", 'C', "A limit on the rate of gratuitous ARP and neighbour advertisements that interfaces share.", readGarpGroup).
-		inert("the limit of each interface (vrrp_garp_interval, vrrp_gna_interval) holds"),
+	row("garp_group", "{ ... }", "", 'C', "A limit on the rate of gratuitous ARP and neighbour advertisements that interfaces share.", readGarpGroup),
 	row("linkbeat_use_polling", "", "", 'D', "Asked for interfaces to be polled for their link state.", mark(func(b *builder) *bool { return &b.c.Global.LinkbeatPoll })).inert(noPolling),
 	row("linkbeat_interfaces", "{ INTERFACE [MII|ETHTOOL|IOCTL] ... }", "", 'D', "Named the interfaces to be polled for their link state.", keepBlock).inert(noPolling),
 	row("net_namespace", "NAME", "", 'B', "The network namespace in which everything runs; needs a restart to change.", first(func(b *builder) *string { return &b.c.Global.NetNamespace }, func(b *builder) {
