@@ -21,6 +21,9 @@ import (
 // Channel is the name of the channel in notify.sent and notify.failed.
 const Channel = "snmp_trap"
 
+// Who is what events call a manager that sets something.
+const Who = "snmp"
+
 // The times of the Agent.
 const (
 	// refreshAge is how old the counters may be before fresh ones are asked for,
@@ -56,6 +59,9 @@ type Options struct {
 	Always bool
 	// ConflictTraps sends vigilConflictChange, where enable_traps is set.
 	ConflictTraps bool
+	// Set changes a setting until the next reload; nil where managers may not write,
+	// who are told notWritable then.
+	Set func(ctx context.Context, s Setting) error
 	// Publish takes notify.sent and notify.failed and stamps Epoch, Seq, At, Wall
 	// and Origin. It may block: it is called from a goroutine of its own. May be nil.
 	Publish func(event.Event)
@@ -221,6 +227,9 @@ func (a *Agent) newClient(of []branch) (*agentx.Client, error) {
 		Backoff:      a.opts.Backoff,
 		NotifyMaxAge: trapAge,
 		Notice:       a.opts.Notice,
+	}
+	if a.opts.Set != nil {
+		cfg.Set = writer{a}
 	}
 	for _, b := range of {
 		cfg.Registrations = append(cfg.Registrations, agentx.Registration{Subtree: b.root})

@@ -122,11 +122,17 @@ func eventually(t testing.TB, what string, ok func() bool) {
 // serving runs an Agent at the station for the length of the test.
 func (s *station) serving(src Source, publish func(event.Event)) *Agent {
 	s.t.Helper()
+	return s.servingWith(src, Options{Publish: publish})
+}
+
+func (s *station) servingWith(src Source, opts Options) *Agent {
+	s.t.Helper()
 	dial, err := agentx.Dialer("unix:" + s.socket())
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	a := New(Options{Dial: dial, Publish: publish, Backoff: agentx.Backoff{Min: 20 * time.Millisecond, Max: 100 * time.Millisecond}}, src)
+	opts.Dial, opts.Backoff = dial, agentx.Backoff{Min: 20 * time.Millisecond, Max: 100 * time.Millisecond}
+	a := New(opts, src)
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan error)
 	go func() { ended <- a.Run(ctx) }()

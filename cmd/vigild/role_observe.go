@@ -144,6 +144,7 @@ func (w *watcher) build(s *shared, n *notify.Settings) error {
 	w.control = api.New(w.role, api.Options{Version: version, Events: s.Observe.Retain.Events, Table: w.table, Running: w.running, Reload: w.reloadFor, Test: w.trial})
 	w.agent = snmp.New(snmp.Options{
 		Dial: w.dial, Always: s.SNMP || s.Observe.SNMP.Enabled, ConflictTraps: s.Observe.SNMP.ConflictTraps, Publish: w.publish,
+		Set: w.setter(s.Observe.SNMP.Writes),
 	}, w.role)
 	var tier collector.Tier
 	if err := tier.UnmarshalText([]byte(s.Observe.Metrics.Tier)); err != nil {
@@ -252,6 +253,21 @@ func (w *watcher) dial(ctx context.Context) (net.Conn, error) {
 		return nil, fmt.Errorf("the parent passed %d connections", len(files))
 	}
 	return adopted(files[0])
+}
+
+// setter is what changes settings for managers, nil if they may not.
+func (w *watcher) setter(writes bool) func(context.Context, snmp.Setting) error {
+	if !writes {
+		return nil
+	}
+	return func(ctx context.Context, s snmp.Setting) error {
+		if s.Subject.Kind == event.SubjectRealServer {
+			_, _, err := w.role.Call(ctx, parent.CommandWeight, parent.Weigh{Server: s.Subject, Weight: int32(s.Value), By: snmp.Who})
+			return err
+		}
+		_, _, err := w.role.Call(ctx, parent.CommandSet, parent.Setting{Instance: s.Subject.Name, What: s.Subject.Sub, Value: s.Value, By: snmp.Who})
+		return err
+	}
 }
 
 // reload asks the parent to read the configuration anew.

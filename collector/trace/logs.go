@@ -69,6 +69,8 @@ func eventName(k event.Kind) string {
 		return "vigil.virtual_server.brake"
 	case event.IPVSApplied:
 		return "vigil.ipvs.applied"
+	case event.SettingChanged:
+		return "vigil.setting.changed"
 	case event.KindNone, event.AddressAdded, event.AddressRemoved, event.AnnounceSent, event.ExecDone, event.NotifySent,
 		event.CheckOutcome, event.NotifyTest:
 	}

@@ -107,7 +107,7 @@ func (t *teller) tell(e *event.Event) {
 		}
 	case event.KindNone, event.VRRPAdvertRejected, event.VRRPPriority, event.VRRPConflict, event.VRRPNearMiss, event.VRRPSuspicion, event.AddressLost, event.RouteLost,
 		event.InterfaceChanged, event.TrackChanged, event.WorkerStarted, event.WorkerLost, event.LinkGap, event.PrivilegeDenied,
-		event.Stalled, event.ClockStepped, event.ServiceBrake, event.NotifyTest:
+		event.Stalled, event.ClockStepped, event.ServiceBrake, event.NotifyTest, event.SettingChanged:
 	}
 }
 

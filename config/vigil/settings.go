@@ -139,6 +139,9 @@ type AgentX struct {
 	Reconnect time.Duration `koanf:"reconnect"`
 	// ConflictTraps sends a notification of our own when two routers are MASTER at once, if enable_traps is set too.
 	ConflictTraps bool `koanf:"conflict_traps"`
+	// Writes lets managers that the master agent trusts set what keepalived lets them
+	// set: base priority, preempt, accept and the weights of real servers.
+	Writes bool `koanf:"writes"`
 }
 
 // Log is the log.
@@ -173,7 +176,7 @@ func defaults() map[string]any {
 		"control/socket": "/run/vigil/control.sock", "control/group": "", "control/mode": "0660",
 		"otlp/endpoint": "", "otlp/protocol": "http/protobuf", "otlp/headers": map[string]string{}, "otlp/timeout": "10s", "otlp/insecure": false,
 		"otlp/ca_file": "", "otlp/cert_file": "", "otlp/key_file": "", "otlp/traces": true, "otlp/logs": true,
-		"snmp/enabled": false, "snmp/master": "/var/agentx/master", "snmp/timeout": "5s", "snmp/reconnect": "30s", "snmp/conflict_traps": false,
+		"snmp/enabled": false, "snmp/master": "/var/agentx/master", "snmp/timeout": "5s", "snmp/reconnect": "30s", "snmp/conflict_traps": false, "snmp/writes": false,
 		"smtp/tls": "none", "smtp/ca_file": "", "smtp/username": "", "smtp/password": "", "smtp/password_file": "", "smtp/helo": "", "smtp/max_age": "1h",
 		"smtp/auth": "auto", "smtp/style": "keepalived", "smtp/template_file": "", "smtp/digest_after": 0, "smtp/digest_wait": "10s",
 		"smtp/spool": "", "smtp/spool_bytes": 64 << 20, "smtp/file": "",

@@ -86,6 +86,18 @@ const (
 	// NotifyTest is a wish to see whether a channel delivers: the Subject is the
 	// channel.
 	NotifyTest
+	// SettingChanged is a setting that somebody changed: the Subject is an instance,
+	// with the name of the setting as Sub (until the next reload), or a real server
+	// (its weight); Count is the value, and Detail says who asked.
+	SettingChanged
+)
+
+// The settings of an instance that can be changed while it runs: Sub of a
+// SettingChanged. The last two are 0 or 1.
+const (
+	SettingPriority = "priority"
+	SettingPreempt  = "preempt"
+	SettingAccept   = "accept"
 )
 
 var kindWords = []string{
@@ -94,7 +106,7 @@ var kindWords = []string{
 	"exec.done", "notify.sent", "notify.failed", "config.loaded", "config.rejected", "worker.started", "worker.lost",
 	"link.gap", "privilege.denied", "stalled", "clock.stepped",
 	"check.outcome", "server.state", "service.quorum", "ipvs.applied", "vrrp.suspicion", "route.lost",
-	"service.brake", "notify.test",
+	"service.brake", "notify.test", "setting.changed",
 }
 
 func (k Kind) String() string { return wordOf(kindWords, k) }

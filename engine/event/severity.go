@@ -35,7 +35,7 @@ func (e *Event) ordinary() Severity {
 	switch e.Kind {
 	case VRRPAdvertRejected, AnnounceSent, ExecDone, NotifySent, CheckOutcome, IPVSApplied, KindNone:
 		return Debug
-	case AddressAdded, AddressRemoved, VRRPPriority, ConfigLoaded, WorkerStarted, NotifyTest:
+	case AddressAdded, AddressRemoved, VRRPPriority, ConfigLoaded, WorkerStarted, NotifyTest, SettingChanged:
 		return Info
 	case VRRPState, GroupState:
 		if e.To == Fault {

@@ -17,7 +17,7 @@ func TestWords(t *testing.T) {
 	check[Checker](t, checkerWords, CheckerCount)
 	check[Phase](t, phaseWords, int(PhaseScript)+1)
 	check[IPVSOp](t, ipvsOpWords, IPVSOpCount)
-	check[Kind](t, kindWords, int(NotifyTest)+1)
+	check[Kind](t, kindWords, int(SettingChanged)+1)
 	check[State](t, stateWords, int(Disabled)+1)
 	check[Forward](t, forwardWords, int(ForwardTUN)+1)
 	check[Tunnel](t, tunnelWords, int(TunnelGRE)+1)

@@ -67,6 +67,11 @@ func Sentence(e *event.Event) string {
 		return poolSentence(e)
 	case event.NotifyTest:
 		return "A test of the channel " + strings.TrimSuffix(e.Subject.Name+" "+e.Subject.Sub, " ") + " was asked for; nothing has happened"
+	case event.SettingChanged:
+		if e.Subject.Kind == event.SubjectRealServer {
+			return with(fmt.Sprintf("The weight of %s of %s was set to %d", e.Subject.Sub, name, e.Count), e.Detail)
+		}
+		return with(fmt.Sprintf("The setting %s of %s was set to %d until the next reload", e.Subject.Sub, name, e.Count), e.Detail)
 	case event.KindNone:
 		return plainSentence(e)
 	}

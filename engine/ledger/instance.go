@@ -125,6 +125,23 @@ func (l *Ledger) count(in *instance, e *event.Event) {
 	v.Marks[i] = Mark{e.ID(), e.Wall}
 }
 
+// set folds a setting that somebody changed until the next reload.
+func (l *Ledger) set(e *event.Event) {
+	in := l.instances[e.Subject.Name]
+	if e.Subject.Kind != event.SubjectInstance || in == nil {
+		return
+	}
+	v := l.edit(in)
+	switch e.Subject.Sub {
+	case event.SettingPriority:
+		v.Base, v.Row.Priority = uint8(e.Count), uint8(e.Count)
+	case event.SettingPreempt:
+		v.Row.Preempt = e.Count != 0
+	case event.SettingAccept:
+		v.Row.Accept = e.Count != 0
+	}
+}
+
 // restate folds a snapshot of a state: it replaces what is known where it
 // differs, and counts nothing.
 func (l *Ledger) restate(in *instance, e *event.Event, at place) {

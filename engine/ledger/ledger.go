@@ -119,6 +119,8 @@ func (l *Ledger) Apply(e *event.Event) {
 		}
 	case event.ClockStepped:
 		// The tally counts them; the event is for the log.
+	case event.SettingChanged:
+		l.set(e)
 	case event.NotifyTest:
 		// What comes of it is told by the channel.
 	case event.CheckOutcome, event.ServerState, event.ServiceQuorum, event.ServiceBrake, event.IPVSApplied:

@@ -161,6 +161,9 @@ func input(f *ipc.Frame) vrrp.Input {
 	case event.SubjectVirtualServer:
 		return vrrp.ServiceState{Name: r.Object.Name, Up: r.Value != 0, Cause: f.Ref}
 	case event.SubjectInstance:
+		if f.Name != "" {
+			return vrrp.Set{Name: r.Object.Name, What: f.Name, Value: r.Value, Cause: f.Ref}
+		}
 		return vrrp.Reannounce{Name: r.Object.Name}
 	case event.SubjectNone, event.SubjectGroup, event.SubjectInterface, event.SubjectRealServer, event.SubjectWorker, event.SubjectConfig,
 		event.SubjectChannel, event.SubjectRouter:

@@ -402,14 +402,46 @@ func (r *Router) apply(in *instance, b *InstanceSettings, by because) {
 	if s.GarpExtra != b.GarpExtra {
 		in.due[dueExtra] = after(r.now, s.GarpExtra)
 	}
+	r.refilter(in, b, event.Reload, by)
+	r.arm(in)
+}
+
+// set changes a setting until the next reload. compat: an owner keeps its
+// priority, and nobody becomes one.
+func (r *Router) set(x Set) {
+	for _, in := range r.instances {
+		if in.set.Name != x.Name || r.stopping {
+			continue
+		}
+		before, after := in.set, *in.set
+		switch x.What {
+		case event.SettingPriority:
+			if before.Owner() || x.Value < 1 || x.Value > 254 {
+				return
+			}
+			after.Priority = uint8(x.Value)
+		case event.SettingPreempt:
+			after.NoPreempt = x.Value == 0
+		case event.SettingAccept:
+			after.Accept = x.Value != 0
+		}
+		in.set = &after
+		by := because{x.Cause, x.Cause}
+		r.weighed(in, event.Admin, by, &cause{})
+		r.refilter(in, before, event.Admin, by)
+		return
+	}
+}
+
+// refilter lets packets to the addresses in, or not, where that has changed.
+func (r *Router) refilter(in *instance, b *InstanceSettings, why event.Reason, by because) {
 	if was := !b.Accept && !b.Owner(); was != in.filters() {
 		kind := Evict
 		if in.filters() {
 			kind = Admit
 		}
-		r.act(Action{Kind: kind, ID: in.id, Reason: event.Reload, Cause: by.cause, Root: by.root})
+		r.act(Action{Kind: kind, ID: in.id, Reason: why, Cause: by.cause, Root: by.root})
 	}
-	r.arm(in)
 }
 
 // difference removes what a master no longer has, adds what it has got, and

@@ -126,6 +126,8 @@ func (r *Router) Step(now event.Instant, in Input, out *Output) {
 		if i := r.byID[in.ID]; i != nil {
 			i.tally.SendErrors += uint64(in.N)
 		}
+	case Set:
+		r.set(in)
 	case Stop:
 		r.stop()
 	case Ears:

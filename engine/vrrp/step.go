@@ -167,6 +167,18 @@ type Resumed struct {
 	Within bool
 }
 
+// Set changes a setting of an instance until the next Configure: what SNMP asks
+// for.
+type Set struct {
+	Name string
+	// What is one of event.SettingPriority (Value is 1 to 254), SettingPreempt and
+	// SettingAccept (0 or 1).
+	What  string
+	Value int64
+	// Cause is the setting.changed event.
+	Cause event.Ref
+}
+
 // Done is the outcome of an Action of kind Own, Disown or Announce. The loop
 // gives the IfAddrs that the kernel has reported by then before it gives a
 // Done, so that our own removals are told from those of others.
@@ -214,6 +226,7 @@ func (*Configure) input()   {}
 func (*Done) input()        {}
 func (SendFailed) input()   {}
 func (Stop) input()         {}
+func (Set) input()          {}
 func (Ears) input()         {}
 
 // ActionKind is what is to be done.

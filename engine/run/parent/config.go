@@ -101,6 +101,7 @@ func (p *Loop) reload() {
 		return
 	}
 	p.asking, p.askingNext = p.askingNext, nil
+	p.by, p.byNext = p.byNext, ""
 	p.tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", int64(p.o.Clock.Now())/1000))
 	p.trying = &trial{started: p.o.Clock.Now(), deadline: time.Now().Add(prepareTime)}
 	started := p.trying.started
@@ -210,6 +211,7 @@ func (p *Loop) settled() {
 		p.gen.rows = p.gen.Rows(p.gen.Number)
 	}
 	p.ledger.Rows(p.gen.rows)
+	p.unset()
 	if p.gen.Apply != nil {
 		p.gen.Apply()
 	}
@@ -256,7 +258,7 @@ func (p *Loop) reject(why string) {
 	p.noDraft(t)
 	e := event.Event{
 		Kind: event.ConfigRejected, Subject: p.subject(), Reason: event.FailInvalid,
-		Took: p.o.Clock.Now().Sub(t.started), Detail: why,
+		Took: p.o.Clock.Now().Sub(t.started), Detail: p.told(why),
 	}
 	if t.gen != nil {
 		e.Count = int64(t.gen.Number)

@@ -154,6 +154,10 @@ func (p *Loop) command(f *ipc.Frame) {
 		p.weigh(f)
 		return
 	}
+	if f.Name == CommandSet {
+		p.set(f)
+		return
+	}
 	if f.Name == CommandGarp {
 		p.garp(f)
 		return

@@ -5,6 +5,7 @@ package parent
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"time"
 
@@ -157,6 +158,8 @@ type Weigh struct {
 	// override back.
 	Weight int32 `json:"weight"`
 	Clear  bool  `json:"clear,omitempty"`
+	// By is who asks, for the event.
+	By string `json:"by,omitempty"`
 }
 
 // weigh passes the weight on, and keeps it for a check role that is restarted.
@@ -179,9 +182,66 @@ func (p *Loop) weigh(f *ipc.Frame) {
 			answer.Error = "too many weights are overridden"
 			break
 		}
+		if o.By != "" {
+			in.Ref = p.publish(&event.Event{Kind: event.SettingChanged, Subject: o.Server, Reason: event.Admin, Count: int64(o.Weight), Detail: "by " + o.By})
+		}
 		p.give(event.RoleCheck, in)
 	}
 	p.answer(answer)
+}
+
+// CommandSet changes a setting of an instance until the next reload.
+const CommandSet = "set"
+
+// Setting is the body of CommandSet.
+type Setting struct {
+	Instance string `json:"instance"`
+	// What is one of event.SettingPriority and so on, Value what it is to be.
+	What  string `json:"what"`
+	Value int64  `json:"value"`
+	// By is who asks, for the event.
+	By string `json:"by"`
+}
+
+func (o *Setting) valid() bool {
+	switch o.What {
+	case event.SettingPriority:
+		return o.Value > 0 && o.Value < 255
+	case event.SettingPreempt, event.SettingAccept:
+		return o.Value == 0 || o.Value == 1
+	}
+	return false
+}
+
+// set passes a setting on, and keeps it for a vrrp role that is restarted.
+func (p *Loop) set(f *ipc.Frame) {
+	var o Setting
+	answer := ipc.Frame{Type: ipc.Result, ID: f.ID, Name: f.Name}
+	err := json.Unmarshal(f.Body, &o)
+	in := p.ledger.View().Instance(o.Instance)
+	switch {
+	case err != nil:
+		answer.Error = err.Error()
+	case in == nil || !o.valid():
+		answer.Error = fmt.Sprintf("the setting %q of %q cannot be %d", o.What, o.Instance, o.Value)
+	default:
+		about := in.Row.Subject
+		about.Sub = o.What
+		input := ipc.Frame{Type: ipc.Input, Name: o.What, Ran: &ipc.Ran{Object: in.Row.Subject, Value: o.Value}}
+		input.Ref = p.publish(&event.Event{Kind: event.SettingChanged, Subject: about, Reason: event.Admin, Count: o.Value, Detail: "by " + o.By})
+		p.last[about] = input
+		p.give(event.RoleVRRP, input)
+	}
+	p.answer(answer)
+}
+
+// unset forgets the settings that were changed: a reload ends them.
+func (p *Loop) unset() {
+	for s := range p.last {
+		if s.Kind == event.SubjectInstance {
+			delete(p.last, s)
+		}
+	}
 }
 
 // weightsMost bounds the weights that are kept.

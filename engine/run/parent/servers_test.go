@@ -9,6 +9,7 @@ import (
 	"errors"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -383,4 +384,62 @@ func TestSlim(t *testing.T) {
 			t.Errorf("%s reads %q, %v", role, text, err)
 		}
 	}
+}
+
+// TestSettings that somebody changes reach the vrrp role, and the next one before it begins, but not beyond a reload.
+func TestSettings(t *testing.T) {
+	playWith(t, withServers, func(s *stage) {
+		vrrp, _, observe := s.upWithServers()
+		ask := func(id uint64, o Setting, problem bool) {
+			t.Helper()
+			body, err := json.Marshal(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			observe.link.Send(ipc.Frame{Type: ipc.Command, ID: id, Name: CommandSet, Body: body})
+			if !problem {
+				if e := observe.events(1)[0]; e.Kind != event.SettingChanged || e.Subject.Sub != o.What || e.Count != o.Value || e.Detail != "by snmp" {
+					t.Errorf("said %+v", e)
+				}
+			}
+			if f := observe.want(ipc.Result); f.ID != id || (f.Error != "") != problem {
+				t.Errorf("%+v is answered %+v", o, f)
+			}
+		}
+		name := s.loop.ledger.View().Instances[0].Row.Subject.Name
+		ask(1, Setting{Instance: name, What: event.SettingPriority, Value: 120, By: "snmp"}, false)
+		if f := vrrp.want(ipc.Input); f.Name != event.SettingPriority || f.Ran == nil || f.Ran.Object.Name != name || f.Ran.Value != 120 || f.Ref == (event.Ref{}) {
+			t.Errorf("told %+v", f)
+		}
+		if in := s.loop.ledger.View().Instance(name); in.Base != 120 {
+			t.Errorf("the base priority is %d", in.Base)
+		}
+		for i, o := range []Setting{
+			{Instance: name, What: event.SettingPriority, Value: 255}, {Instance: name, What: event.SettingPriority},
+			{Instance: name, What: event.SettingPreempt, Value: 2}, {Instance: name, What: "state"}, {Instance: "?", What: event.SettingAccept},
+		} {
+			ask(uint64(i+2), o, true)
+		}
+		vrrp.quiet()
+		vrrp.end(proc.Exit{Status: -1, Signal: syscall.SIGKILL})
+		next := s.worker(event.RoleVRRP)
+		next.want(ipc.Hello)
+		next.want(ipc.Prepare)
+		next.ready(1, "")
+		for told := false; !told; {
+			synctest.Wait()
+			select {
+			case f := <-next.link.Frames():
+				told = f.Type == ipc.Input && f.Name == event.SettingPriority
+			default:
+				t.Fatal("the next vrrp role is not told")
+			}
+		}
+		s.loop.unset()
+		for who := range s.loop.last {
+			if who.Kind == event.SubjectInstance {
+				t.Errorf("%v is kept beyond a reload", who)
+			}
+		}
+	})
 }
