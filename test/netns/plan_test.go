@@ -44,7 +44,7 @@ func planConf(instances ...string) string {
 	var b strings.Builder
 	for _, text := range instances {
 		w := strings.Fields(text)
-		fmt.Fprintf(&b, "vrrp_instance %s {\n interface eth0\n virtual_router_id %s\n version 3\n advert_int 0.3\n priority %s\n"+
+		fmt.Fprintf(&b, "vrrp_instance %s {\n interface eth0\n virtual_router_id %s\n version 3\n advert_int 1\n priority %s\n"+
 			" garp_master_repeat %s\n garp_master_delay 60\n virtual_ipaddress {\n  %s\n }\n}\n", w[0], w[1], w[2], w[3], strings.Join(w[4:], "\n  "))
 	}
 	return b.String()

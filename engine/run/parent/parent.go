@@ -86,8 +86,9 @@ type Loop struct {
 	// those that came too late for it.
 	again              bool
 	asking, askingNext []uint64
-	// by is who asked for the reload that goes on, empty for a signal.
-	by string
+	// by is who asked for the reload that goes on, empty for a signal; byNext for
+	// the next.
+	by, byNext string
 	// last holds the newest report of each tracked object, for a vrrp worker
 	// that is restarted.
 	last map[event.Subject]ipc.Frame

@@ -52,16 +52,14 @@ type Asked struct {
 func (p *Loop) askedBy(f *ipc.Frame) {
 	var a Asked
 	if len(f.Body) > 0 && json.Unmarshal(f.Body, &a) == nil && a.By != "" {
-		p.by = a.By
+		p.byNext = a.By
 	}
 }
 
-// told is the name of a configuration, with who asked for it.
+// told is a text about the reload that goes on, with who asked for it.
 func (p *Loop) told(name string) string {
 	if p.by == "" {
 		return name
 	}
-	name += ", asked for by " + p.by
-	p.by = ""
-	return name
+	return name + ", asked for by " + p.by
 }
