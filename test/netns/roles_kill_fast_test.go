@@ -162,7 +162,7 @@ func killedMaster(t *testing.T, kind, peer lab.Kind, interval time.Duration, tim
 // stab kills the vrrp process of a daemon and waits for its next advert.
 func stab(t *testing.T, m *lab.Daemon, heard *lab.Capture) (w wound) {
 	t.Helper()
-	pid := rolePID(m, "vrrp")
+	pid := m.RolePID("vrrp")
 	if m.Kind == lab.Keepalived {
 		children := childrenOf(t, m.Main())
 		if len(children) != 1 {

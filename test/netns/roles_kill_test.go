@@ -84,7 +84,7 @@ func TestKilledObserveRoleIsNoticedByNobodyAndForgetsNothing(t *testing.T) {
 	m.Wait("VI_1", lab.Master, soon)
 	s := begin(b, lab.Keepalived, solo(100, "0.2", ""))
 	s.Wait("VI_1", lab.Backup, soon)
-	vrrp := rolePID(m, "vrrp")
+	vrrp := m.RolePID("vrrp")
 	again(t, "the beat goes on without an observe role", func(int) (seen string, held bool) {
 		beats(t, heard, a.Addr4(0), 3)
 		lab.Quiet(func() {
@@ -101,7 +101,7 @@ func TestKilledObserveRoleIsNoticedByNobodyAndForgetsNothing(t *testing.T) {
 	if before == 0 {
 		t.Fatal("no transition is counted")
 	}
-	if err := syscall.Kill(rolePID(m, "observe"), syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(m.RolePID("observe"), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	// A transition while it is away: somebody takes the address away.
@@ -115,7 +115,7 @@ func TestKilledObserveRoleIsNoticedByNobodyAndForgetsNothing(t *testing.T) {
 		text, err := try(m)
 		return err == nil && text >= before+2
 	})
-	if now := rolePID(m, "vrrp"); now != vrrp {
+	if now := m.RolePID("vrrp"); now != vrrp {
 		t.Error("the vrrp role was started again")
 	}
 	beats(t, heard, a.Addr4(0), 3)

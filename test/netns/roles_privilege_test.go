@@ -53,7 +53,7 @@ func TestEachRoleHoldsNoMoreThanItNeeds(t *testing.T) {
 		"vrrp":    1<<unix.CAP_NET_RAW | 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_IPC_LOCK,
 		"observe": 0,
 	} {
-		st := status(t, rolePID(m, role))
+		st := status(t, m.RolePID(role))
 		for _, set := range []string{"CapEff", "CapPrm", "CapInh", "CapAmb", "CapBnd"} {
 			if got := capabilities(t, st[set]); got&^may != 0 {
 				t.Errorf("%s: %s is %x, at most %x", role, set, got, may)
@@ -73,7 +73,7 @@ func TestEachRoleHoldsNoMoreThanItNeeds(t *testing.T) {
 	if uids["vrrp"] == uids["observe"] {
 		t.Error("the role that talks to strangers could signal the one that holds the addresses")
 	}
-	vrrp := rolePID(m, "vrrp")
+	vrrp := m.RolePID("vrrp")
 	if capabilities(t, status(t, vrrp)["CapEff"])&(1<<unix.CAP_NET_ADMIN) == 0 {
 		t.Error("the vrrp role may not change addresses")
 	}

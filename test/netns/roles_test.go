@@ -4,7 +4,6 @@
 package netns_test
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"os"
@@ -37,21 +36,10 @@ func solo(priority int, interval, more string) string {
 
 var virtual = netip.MustParseAddr("10.0.1.1")
 
-// rolePID finds the process of a role among those of a daemon; 0 if there is none.
-func rolePID(d *lab.Daemon, role string) int {
-	for _, pid := range d.PIDs() {
-		args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err == nil && bytes.Contains(args, []byte("--role="+role+"\x00")) {
-			return pid
-		}
-	}
-	return 0
-}
-
 // killRole ends a role with SIGKILL and waits for its successor.
 func killRole(t *testing.T, d *lab.Daemon, role string) {
 	t.Helper()
-	old := rolePID(d, role)
+	old := d.RolePID(role)
 	if old == 0 {
 		t.Fatalf("no process of role %s", role)
 	}
@@ -59,7 +47,7 @@ func killRole(t *testing.T, d *lab.Daemon, role string) {
 		t.Fatal(err)
 	}
 	lab.Until(t, soon, "another process of role "+role, func() bool {
-		now := rolePID(d, role)
+		now := d.RolePID(role)
 		return now != 0 && now != old
 	})
 }
@@ -149,7 +137,7 @@ func TestReloadKeepsTheBeat(t *testing.T) {
 	m.Wait("VI_1", lab.Master, soon)
 	s := begin(b, lab.Keepalived, solo(100, "0.1", ""))
 	s.Wait("VI_1", lab.Backup, soon)
-	workers := []int{rolePID(m, "vrrp"), rolePID(m, "observe")}
+	workers := []int{m.RolePID("vrrp"), m.RolePID("observe")}
 	second := strings.NewReplacer("VI_1", "VI_2", "virtual_router_id 7", "virtual_router_id 8", "10.0.1.1", "10.0.1.2").
 		Replace(ours)
 	announced := func(from int) int {
@@ -175,7 +163,7 @@ func TestReloadKeepsTheBeat(t *testing.T) {
 		})
 		return seen, held
 	})
-	if now := []int{rolePID(m, "vrrp"), rolePID(m, "observe")}; !slices.Equal(now, workers) {
+	if now := []int{m.RolePID("vrrp"), m.RolePID("observe")}; !slices.Equal(now, workers) {
 		t.Errorf("other processes: %v, before %v", now, workers)
 	}
 }

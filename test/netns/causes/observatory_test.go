@@ -131,12 +131,13 @@ func (o *observatory) snmp() {
 }
 
 // start starts vigild on a director with all its exits.
-func (o *observatory) start(d *director, conf string) {
+func (o *observatory) start(d *director, conf string, more ...lab.Option) {
 	o.t.Helper()
 	head := fmt.Sprintf("global_defs {\n    notification_email { ops@example.org }\n    notification_email_from %s@example.org\n"+
 		"    smtp_server %v\n    smtp_connect_timeout 10\n    smtp_alert\n    enable_traps\n}\n", d.Host, o.watch.Addr4(0))
 	yaml := fmt.Sprintf("otlp:\n  endpoint: http://%s\nwebhooks:\n  - name: watch\n    url: http://%s/\n", o.host(4318), o.host(8080))
-	d.Daemon = d.Start(lab.Vigild, head+conf, lab.YAML(yaml), lab.Flags(append(d.flags, "-x", "-A", d.agentx)...))
+	opts := []lab.Option{lab.YAML(yaml), lab.Flags(append(d.flags, "-x", "-A", d.agentx)...)}
+	d.Daemon = d.Router.Start(lab.Vigild, head+conf, append(opts, more...)...)
 }
 
 // all sends a signal to all processes of the daemon.

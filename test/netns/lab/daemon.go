@@ -76,6 +76,7 @@ type options struct {
 	head  string
 	terse bool
 	whole bool
+	web   string
 }
 
 // Flags adds command line flags.
@@ -92,6 +93,12 @@ func Env(env ...string) Option {
 // settings file of the lab already has control, web and log.
 func YAML(text string) Option {
 	return func(o *options) { o.yaml += text }
+}
+
+// Web has vigild serve its pages on an address beside the loopback one, to other
+// hosts of the lab.
+func Web(listen string) Option {
+	return func(o *options) { o.web = fmt.Sprintf(", %q", listen) }
 }
 
 // Terse leaves out the flag -D (log in detail), which costs keepalived a line
@@ -126,7 +133,7 @@ func Eager() Option {
 
 // settings is the vigil.yaml of a daemon in a lab.
 const settings = `web:
-  listen: ["127.0.0.1:10112"]
+  listen: ["127.0.0.1:10112"%s]
 control:
   socket: %s
 log:
@@ -155,7 +162,7 @@ func (r *Router) Start(kind Kind, text string, opts ...Option) *Daemon {
 	}
 	if kind == Vigild {
 		d.Socket = pid + ".sock"
-		yaml := r.lab.File(base+".yaml", fmt.Sprintf(settings, d.Socket, o.yaml), 0o644)
+		yaml := r.lab.File(base+".yaml", fmt.Sprintf(settings, o.web, d.Socket, o.yaml), 0o644)
 		argv = append(argv, Binary(r.t, "vigild"), "--settings", yaml)
 	} else {
 		argv = append(argv, "keepalived")
@@ -363,6 +370,17 @@ func (d *Daemon) PIDs() []int {
 		}
 	}
 	return out
+}
+
+// RolePID finds the process of a role of vigild; 0 if there is none.
+func (d *Daemon) RolePID(role string) int {
+	for _, pid := range d.PIDs() {
+		args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && strings.Contains(string(args), "--role="+role+"\x00") {
+			return pid
+		}
+	}
+	return 0
 }
 
 // Signal sends a signal to the daemon's first process.
