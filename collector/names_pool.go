@@ -31,6 +31,7 @@ var serviceMetrics = []Metric{
 	{"vigil_check_stray_total", Counter, none, "", "Outcomes of checks that are no more.", PartCheck},
 	{"vigil_check_events_total", Counter, on("why"), "", "Outcomes of checks that were told as events and not only counted, by why.", PartCheck},
 	{"vigil_check_events_limited_total", Counter, none, "", "Outcomes of checks that the limit of the rate of events kept from being told.", PartCheck},
+	{"vigil_trace_decisions_total", Counter, on("decision"), "", "Outcomes of checks by what was decided of their trace: why it is kept, limited by the rate, or dropped.", PartCheck},
 }
 
 // serverMetrics are those of tier basic: some for each real server.

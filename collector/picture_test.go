@@ -156,7 +156,7 @@ func balanced(l *ledger.Ledger) {
 			Buckets: [event.CheckBuckets]uint64{1: 20, 4: 8}, Sum: 90 * time.Millisecond,
 		}}},
 	}
-	c.Pool = event.PoolTally{Available: true, Services: 1, Dests: 2, SyncMaster: true, Shared: 3, Stray: 1, Limited: 4}
+	c.Pool = event.PoolTally{Available: true, Services: 1, Dests: 2, SyncMaster: true, Shared: 3, Stray: 1, Limited: 4, Judged: 100}
 	c.Pool.InFlight[event.CheckerSSL] = 2
 	c.Pool.Ops[1], c.Pool.Errors[2], c.Pool.Drift[1] = 3, 1, 2
 	l.Counters(8, &c)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/ledger"
@@ -49,7 +50,7 @@ func (c *Collector) checks(m *emitter, v *ledger.View) {
 	if v.Pool == nil {
 		return
 	}
-	c.checkRole(m, &v.Pool.Tally)
+	c.checkRole(m, v.Pool)
 	for _, s := range v.Pool.Services {
 		c.service(m, s)
 		if c.opts.Tier == TierAggregate {
@@ -62,11 +63,12 @@ func (c *Collector) checks(m *emitter, v *ledger.View) {
 }
 
 // checkRole emits what is known of all checks together.
-func (c *Collector) checkRole(m *emitter, t *event.PoolTally) {
+func (c *Collector) checkRole(m *emitter, v *ledger.Pool) {
+	t, newest := &v.Tally, &v.Outcomes
 	for _, kind := range event.Checkers() {
 		word := kind.String()
 		m.number("vigil_checks_in_flight", float64(t.InFlight[kind]), word)
-		m.histogram("vigil_check_duration_seconds", checkHist(&t.Whole[kind]), word)
+		m.histogram("vigil_check_duration_seconds", checkHist(&t.Whole[kind]).marked(newest[kind], took), word)
 	}
 	m.histogram("vigil_check_schedule_delay_seconds", checkHist(&t.Delay))
 	m.number("vigil_check_shared_total", float64(t.Shared))
@@ -75,12 +77,34 @@ func (c *Collector) checkRole(m *emitter, t *event.PoolTally) {
 		m.number("vigil_check_events_total", float64(n), event.Kept(i).String())
 	}
 	m.number("vigil_check_events_limited_total", float64(t.Limited))
+	kept := t.Limited
+	for i, n := range t.Kept {
+		kept += n
+		m.number("vigil_trace_decisions_total", float64(n), event.Kept(i).String())
+	}
+	m.number("vigil_trace_decisions_total", float64(t.Limited), "limited")
+	m.number("vigil_trace_decisions_total", float64(t.Judged-min(t.Judged, kept)), "dropped")
 }
 
 // checkHist is a histogram of the check role as hist.
 func checkHist(h *event.Histogram) hist {
 	return hist{bounds: event.CheckBounds(), counts: h.Buckets[:], sum: h.Sum.Seconds()}
 }
+
+// marked adds the trace of a check that was told, if it has what the histogram is
+// of.
+func (h hist) marked(e *event.Event, of func(*event.Event) time.Duration) hist {
+	if e == nil {
+		return h
+	}
+	if d := of(e); d > 0 {
+		h.last, h.id, h.wall = d.Seconds(), e.ID(), e.Wall
+	}
+	return h
+}
+
+// took is how long a check took.
+func took(e *event.Event) time.Duration { return max(e.Evidence.Check.Total, e.Took) }
 
 func (c *Collector) service(m *emitter, s *ledger.Service) {
 	name, row, t := s.Row.Subject.Name, &s.Row, &s.Tally
@@ -103,7 +127,14 @@ func (c *Collector) service(m *emitter, s *ledger.Service) {
 	}
 	for i := range s.Phases {
 		p := &s.Phases[i]
-		m.histogram("vigil_check_phase_duration_seconds", checkHist(&p.Histogram), name, p.Checker.String(), p.Phase.String())
+		h := checkHist(&p.Histogram).marked(s.Outcome, func(e *event.Event) time.Duration {
+			i := int(p.Phase) - int(event.PhaseResolve)
+			if e.Evidence.Check.Checker != p.Checker || i < 0 || i >= event.PhaseCount {
+				return 0
+			}
+			return e.Evidence.Check.Phases[i]
+		})
+		m.histogram("vigil_check_phase_duration_seconds", h, name, p.Checker.String(), p.Phase.String())
 	}
 }
 

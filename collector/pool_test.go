@@ -4,6 +4,7 @@
 package collector
 
 import (
+	"fmt"
 	"io"
 	"net/netip"
 	"strings"
@@ -178,4 +179,39 @@ func manyServers(n uint32) (*ledger.Ledger, *event.Counters) {
 	}
 	l.ServerRows(1, rows)
 	return l, c
+}
+
+// TestProbesHaveTraces: the histograms of checks lead to the trace of the newest check that was told, where it has what
+// the histogram is of; and what becomes of traces is counted, all of it.
+func TestProbesHaveTraces(t *testing.T) {
+	l := picture()
+	e := event.Event{
+		Kind: event.CheckOutcome, Origin: event.RoleCheck, Epoch: 77, Seq: 5, At: event.Instant(time.Hour), Wall: 1_750_000_000_000_000_000,
+		Subject: l.View().Pool.Services[0].Servers[0].Row.Subject, From: event.Up, To: event.Up, Reason: event.Slow,
+	}
+	e.Evidence.Check.Checker, e.Evidence.Check.Total = event.CheckerSSL, 300*time.Millisecond
+	e.Evidence.Check.Phases[event.PhaseTLS-event.PhaseResolve] = 200 * time.Millisecond
+	l.Apply(&e)
+	text := page(t, gather(t, collector(t, full(&clock{}), &fixed{view: l.View()})), expfmt.NewFormat(expfmt.TypeOpenMetrics))
+	marks := map[string]string{}
+	decided := 0.0
+	for line := range strings.SplitSeq(text, "\n") {
+		if name, mark, ok := strings.Cut(line, ` # {trace_id="`+e.ID().String()+`"} `); ok {
+			marks[name[:strings.IndexByte(name, '{')]] += mark + ";"
+		}
+		if rest, ok := strings.CutPrefix(line, "vigil_trace_decisions_total{"); ok {
+			var n float64
+			if _, err := fmt.Sscan(strings.Fields(rest)[1], &n); err != nil {
+				t.Fatal(err)
+			}
+			decided += n
+		}
+	}
+	whole, phase := marks["vigil_check_duration_seconds_bucket"], marks["vigil_check_phase_duration_seconds_bucket"]
+	if !strings.HasPrefix(whole, "0.3 ") || !strings.HasPrefix(phase, "0.2 ") || len(marks) != 2 || strings.Count(whole+phase, ";") != 2 {
+		t.Errorf("traces %v", marks)
+	}
+	if want := float64(l.View().Pool.Tally.Judged); decided != want || want == 0 {
+		t.Errorf("%v decisions about %v checks", decided, want)
+	}
 }

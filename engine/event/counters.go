@@ -132,6 +132,9 @@ type PoolTally struct {
 	// counts those that the rate limit refused.
 	Kept    [KeptCount]uint64
 	Limited uint64
+	// Judged counts all outcomes: those that are neither in Kept nor in Limited
+	// were only counted.
+	Judged uint64
 	// Available says that the kernel has IPVS. Services and Dests are the entries
 	// of its table, ours and others'.
 	Available                 bool

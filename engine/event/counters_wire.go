@@ -304,7 +304,7 @@ func (r *record) pool(t *PoolTally) {
 		r.u64(&t.Errors[i])
 		r.u64(&t.Drift[i])
 	}
-	for _, v := range [...]*uint64{&t.Shared, &t.Stray, &t.Held, &t.Limited} {
+	for _, v := range [...]*uint64{&t.Shared, &t.Stray, &t.Held, &t.Limited, &t.Judged} {
 		r.u64(v)
 	}
 	for i := range t.Kept {

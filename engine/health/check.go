@@ -157,6 +157,7 @@ func (p *Pool) round(at event.Instant) event.Instant {
 func (p *Pool) judge(id CheckID, o *Outcome) time.Duration {
 	c := &p.checks[id]
 	c.attempts++
+	p.tally.Judged++
 	c.lastRun, c.lastTook = o.At, o.Total
 	if o.At == 0 {
 		c.lastRun = p.now

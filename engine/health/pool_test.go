@@ -111,6 +111,53 @@ func TestPassAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestTracesCostNothing: a check whose trace is not kept allocates nothing, whether it passes, fails like the one before
+// or comes when the rate is used up; one in so many is kept, no more than the rate allows are, and each is counted.
+func TestTracesCostNothing(t *testing.T) {
+	const checks, every = 1000, 100
+	set := sized(1, checks)
+	set.SampleEvery, set.KeepPerSecond, set.KeepBurst = every, 1, 2
+	p, out := started(t, set)
+	now := second
+	o := Outcome{Pass: true, Total: time.Millisecond}
+	told := 0
+	round := func() {
+		now += second
+		p.Step(now, Tick{}, out)
+		for _, b := range out.Probes {
+			o.Check, o.Serial = b.Check, b.Serial
+			p.Step(now, &o, out)
+		}
+		told += len(out.Events)
+		out.Reset()
+	}
+	for range 4 {
+		round()
+	}
+	told = 0
+	if n := testing.AllocsPerRun(20, round); n != 0 {
+		t.Errorf("a round of passing checks allocates %v times", n)
+	}
+	if told < 15 || told > 21+2 {
+		t.Errorf("%d samples in 21 seconds at one a second", told)
+	}
+	o.Pass, o.Reason, o.Phase = false, event.FailConnectRefused, event.PhaseConnect
+	for range 8 { // all servers fail
+		round()
+	}
+	if n := testing.AllocsPerRun(20, round); n != 0 {
+		t.Errorf("a round of checks that fail as before allocates %v times", n)
+	}
+	c := &p.tally
+	kept := c.Limited
+	for _, n := range c.Kept {
+		kept += n
+	}
+	if c.Kept[event.KeptSample] < 15 || c.Kept[event.KeptChange] != checks || c.Limited < 100 || c.Judged < 30*checks || kept >= c.Judged {
+		t.Errorf("kept %v, limited %d of %d", c.Kept, c.Limited, c.Judged)
+	}
+}
+
 func BenchmarkPass(b *testing.B) {
 	p, out := started(b, sized(10, 1000))
 	now := second

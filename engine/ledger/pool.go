@@ -129,6 +129,10 @@ func (p *pool) apply(e *event.Event) {
 		if v := p.server(e.Subject); v != nil {
 			p.serverChanged(v)
 			v.Outcome = held(e)
+			v.of.Outcome = v.Outcome
+			if k := int(e.Evidence.Check.Checker); k < len(p.head.Outcomes) {
+				p.head.Outcomes[k] = v.Outcome
+			}
 		}
 	case event.ServerState:
 		p.serverState(e)

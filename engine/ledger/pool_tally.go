@@ -193,6 +193,7 @@ func addPool(dst, src *event.PoolTally) {
 	dst.Stray += src.Stray
 	dst.Held += src.Held
 	dst.Limited += src.Limited
+	dst.Judged += src.Judged
 }
 
 // fellPool says whether a counter is lower than it was.

@@ -329,6 +329,8 @@ type Pool struct {
 	// the kernel refused in part.
 	Applied event.Event `json:"applied,omitzero"`
 	Refused event.Event `json:"refused,omitzero"`
+	// Outcomes are the newest check.outcome of each kind of checker, nil for none.
+	Outcomes [event.CheckerCount]*event.Event `json:"-"`
 }
 
 // Service is one virtual_server as it is now.
@@ -341,6 +343,8 @@ type Service struct {
 	// there was none.
 	Last  *event.Event `json:"last,omitempty"`
 	Brake *event.Event `json:"brake,omitempty"`
+	// Outcome is the newest check.outcome of any of its servers.
+	Outcome *event.Event `json:"-"`
 	// Because are the events that led to Last, the nearest first: a server.state
 	// and its check.outcome.
 	Because []event.Event `json:"because,omitempty"`
