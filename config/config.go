@@ -395,6 +395,8 @@ func TestExit(found []syntax.Problem) int {
 		case p.Class != syntax.Fatal:
 		case p.Rule == syntax.RuleNoFile:
 			return ExitFatal
+		case p.Rule == syntax.RuleIncludeMissing, p.Rule == syntax.RuleIncludeRead:
+			return ExitNoConfig // compat: one that is demanded ends the test at once
 		case p.Rule == RuleMissingValue:
 			code = ExitConfig
 		}
@@ -418,7 +420,7 @@ func RunExit(found []syntax.Problem) int {
 	for _, p := range found {
 		switch {
 		case p.Class != syntax.Fatal:
-		case p.Rule == syntax.RuleNoFile:
+		case p.Rule == syntax.RuleNoFile, p.Rule == syntax.RuleIncludeMissing, p.Rule == syntax.RuleIncludeRead:
 			return ExitNoConfig
 		default:
 			code = ExitConfig

@@ -319,6 +319,7 @@ func TestExits(t *testing.T) {
 		{problem(syntax.Fatal, RuleMissingValue), ExitConfig, ExitConfig},
 		{problem(syntax.Faulty, RuleMissingValue), ExitFaulty, 0},
 		{problem(syntax.Fatal, syntax.RuleNoFile), ExitFatal, ExitNoConfig},
+		{problem(syntax.Fatal, syntax.RuleIncludeMissing), ExitNoConfig, ExitNoConfig},
 	} {
 		if test, run := TestExit(c.found), RunExit(c.found); test != c.test || run != c.run {
 			t.Errorf("%v gives %d and %d, want %d and %d", c.found, test, run, c.test, c.run)

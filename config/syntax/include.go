@@ -31,17 +31,19 @@ func (p *parser) include(l line) bool {
 	if open >= 0 {
 		p.fault(l.pos(open), RuleUnmatchedQuote, "the double quote has no end on this line", "")
 	}
-	if len(words) != 2 || words[1].Text == "" {
-		p.fault(l.pos(0), RuleBadInclude, "'"+words[0].Text+"' takes one file name or pattern", "put a name with blanks in double quotes")
-		if len(words) < 2 || words[1].Text == "" {
-			return true
-		}
+	if len(words) < 2 || words[1].Text == "" {
+		p.fault(l.pos(0), RuleBadInclude, "'"+words[0].Text+"' takes a file name or pattern", "")
+		return true
 	}
 	if p.o.FS == nil {
 		p.report(words[1].Pos, Error, Fatal, RuleIncludeRead, errNoFS.Error(), "")
 		return true
 	}
 	pattern := words[1].Text
+	if len(words) > 2 { // compat
+		pattern = rawOf(l.text, words[0])
+		p.report(words[1].Pos, Note, Harmless, RuleBadInclude, "all that follows '"+words[0].Text+"' is one name, blanks and all", "one include for each file")
+	}
 	if !path.IsAbs(pattern) {
 		pattern = path.Join(escapeGlob(p.directory()), pattern)
 	}

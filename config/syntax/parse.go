@@ -104,7 +104,7 @@ func (p *parser) stop(at Pos, message string) {
 
 func (p *parser) finish() (*Tree, []Problem) {
 	if p.define != nil {
-		p.fault(p.define.at, RuleBadDefinition, "the definition of $"+p.define.name+" continues past the end of the file", "")
+		p.report(p.define.at, Note, Harmless, RuleBadDefinition, "the definition of $"+p.define.name+" continues past the end of the file", "") // compat
 		p.endDefinition()
 	}
 	nodes := p.builder.finish(p.stopped)
