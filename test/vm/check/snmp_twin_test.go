@@ -244,12 +244,12 @@ func manage(t *testing.T, kind lab.Kind) (walks, traps [][]string) {
 	s := station.New(t, f.Lab, director)
 	director.IP("addr add 10.0.0.110/32 dev eth0", "addr add 2001:db8::100/128 dev eth0 nodad")
 	d := director.Start(kind, managed, lab.Whole(), s.Flags())
-	d.Wait("V", lab.Master, 30*time.Second)
+	d.Wait("V", lab.Master, 90*time.Second)
 	// stage waits until a walk shows what it is to show and the notifications have come.
 	had := 0
 	stage := func(what string, sent int, shows ...string) {
 		var w []string
-		lab.Until(t, 40*time.Second, what, func() bool {
+		lab.Until(t, 90*time.Second, what, func() bool {
 			w = walked(s)
 			return len(said(s)) >= had+sent && !slices.ContainsFunc(shows, func(l string) bool { return !slices.Contains(w, l) })
 		})
@@ -268,7 +268,7 @@ func manage(t *testing.T, kind lab.Kind) (walks, traps [][]string) {
 	f.Servers[1].Behave(farm.Fine)
 	stage("all is well", 1, "3.4.1.6.1.3 = INTEGER: 1", "3.4.1.13.1.3 = Gauge32: 0")
 	d.Stop()
-	lab.Until(t, 20*time.Second, "all ends are told", func() bool { return len(said(s)) >= had+7 })
+	lab.Until(t, 60*time.Second, "all ends are told", func() bool { return len(said(s)) >= had+7 })
 	walks, traps = append(walks, nil), append(traps, said(s)[had:])
 	return walks, traps
 }
