@@ -65,6 +65,8 @@ const (
 	rtPriority    = 50
 	rtPriorityBFD = 49
 	rtLimit       = 4_000_000
+	// rtLeast is the least limit that is asked of the kernel.
+	rtLeast = 1_000_000
 )
 
 // processes starts the workers as processes of this binary. They complain to
@@ -143,8 +145,10 @@ func realTime(p *config.Process, usual int) (priority int, limit uint64) {
 	} else if p.Nice != 0 {
 		priority = 0
 	}
-	if p.RTTime > 0 {
-		limit = p.RTTime
+	if p.RTTime > 0 && p.RealTime > 0 {
+		// compat: without a priority the limit has no effect; with one, keepalived's
+		// usual limit (10 ms) is less than the start of this program takes.
+		limit = max(p.RTTime, rtLeast)
 	}
 	return priority, limit
 }

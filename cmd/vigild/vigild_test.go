@@ -210,7 +210,9 @@ func TestRealTime(t *testing.T) {
 		{config.Process{}, rtPriority, rtLimit},
 		{config.Process{RealTime: 7}, 7, rtLimit},
 		{config.Process{Nice: -5}, 0, rtLimit},
-		{config.Process{Nice: -5, RealTime: 3, RTTime: 1000}, 3, 1000},
+		{config.Process{Nice: -5, RealTime: 3, RTTime: 1000}, 3, rtLeast},
+		{config.Process{RealTime: 3, RTTime: 2 * rtLeast}, 3, 2 * rtLeast},
+		{config.Process{RTTime: 10_000}, rtPriority, rtLimit},
 	} {
 		if p, l := realTime(&c.p, rtPriority); p != c.priority || l != c.limit {
 			t.Errorf("%+v: priority %d, limit %d", c.p, p, l)
