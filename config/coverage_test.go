@@ -31,9 +31,6 @@ var inertKeywords = map[string]string{
 	"global_defs/vrrp_rx_bufs_multiplier":             "adverts are read as they come",
 	"global_defs/vrrp_rx_bufs_policy":                 "adverts are read as they come",
 	"vrrp_instance/kernel_rx_buf_size":                "adverts are read as they come",
-	"global_defs/enable_dbus":                         "there is no D-Bus service",
-	"global_defs/dbus_service_name":                   "there is no D-Bus service",
-	"global_defs/dbus_no_interface_name":              "there is no D-Bus service",
 }
 
 // TestEveryKeyword holds the table against the list of keepalived's keywords: each is there, acts or says why not, and

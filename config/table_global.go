@@ -278,9 +278,9 @@ var processKeywords = append(append(append(
 	row("enable_snmp_rfcv3", "", "off", 'C', "Serves the MIB of RFC 6527.", mark(func(b *builder) *bool { return &b.c.Global.SNMP.RFC3 })),
 	row("snmp_vs_stats_update_interval", "SECONDS", "5", 'C', "How old the statistics of a virtual server may be.", duration(time.Millisecond, 30*second, func(b *builder, v opt[time.Duration]) { b.c.Global.SNMP.VSStatsAge = v.v })),
 	row("snmp_rs_stats_update_interval", "SECONDS", "that of virtual servers", 'C', "How old the statistics of a real server may be.", duration(time.Millisecond, 30*second, func(b *builder, v opt[time.Duration]) { b.c.Global.SNMP.RSStatsAge = v.v })),
-	row("enable_dbus", "", "off", 'C', "Offers instances on the D-Bus.", mark(func(b *builder) *bool { return &b.c.Global.DBus })).inert(noDBus),
-	row("dbus_service_name", "NAME", "org.keepalived.Vrrp1", 'C', "The name on the D-Bus.", text(func(b *builder, s string) { b.c.Global.DBusName = s })).inert(noDBus),
-	row("dbus_no_interface_name", "NAME", "none", 'C', "What stands on the D-Bus for the interface of an instance that has none.", text(func(b *builder, s string) { b.c.Global.DBusNoInterface = s })).inert(noDBus),
+	row("enable_dbus", "", "off", 'C', "Offers instances on the D-Bus.", mark(func(b *builder) *bool { return &b.c.Global.DBus })),
+	row("dbus_service_name", "NAME", "org.keepalived.Vrrp1", 'C', "The name on the D-Bus.", text(func(b *builder, s string) { b.c.Global.DBusName = s })),
+	row("dbus_no_interface_name", "NAME", "none", 'C', "What stands on the D-Bus for the interface of an instance that has none.", text(func(b *builder, s string) { b.c.Global.DBusNoInterface = s })),
 )
 
 // processRows are the rows about the scheduling of one worker.

@@ -49,7 +49,6 @@ const (
 	noPolling    = "link state comes from the kernel by netlink"
 	noFilterKind = "packets are filtered by nftables alone"
 	noBuffers    = "socket buffers are sized by vigild itself"
-	noDBus       = "there is no D-Bus service in this version"
 	noMem        = "the consolidated copy is kept in memory"
 )
 

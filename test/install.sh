@@ -10,12 +10,13 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # Peers and masters (keepalived, frr, snmpd, snmptrapd, prometheus,
 # alertmanager), what looks at them, a C compiler for the race detector, and
-# what boots a kernel that has IPVS and looks at its table.
+# what boots a kernel that has IPVS and looks at its table, a message bus.
 packages=(
 	keepalived frr snmpd snmp snmptrapd prometheus prometheus-alertmanager
 	iproute2 iputils-ping tcpdump nftables strace smitools groff-base jq curl procps
 	gcc libc6-dev
 	qemu-system-x86 kmod ipvsadm haproxy
+	dbus-daemon dbus-bin
 )
 
 die() {

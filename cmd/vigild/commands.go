@@ -24,6 +24,7 @@ const commandDial = "dial"
 func (d *director) commands() map[string]func(context.Context, json.RawMessage) parent.Answer {
 	return map[string]func(context.Context, json.RawMessage) parent.Answer{
 		commandTrial: d.trial,
+		commandPrint: d.print,
 		commandDial: func(ctx context.Context, _ json.RawMessage) parent.Answer {
 			f, err := d.dial(ctx)
 			if err != nil {

@@ -43,6 +43,7 @@ type shared struct {
 	// SMTP and Webhooks are complete: what they need of files is read.
 	SMTP     notify.SMTPSettings      `json:"smtp"`
 	Webhooks []notify.WebhookSettings `json:"webhooks,omitempty"`
+	Bus      onBus                    `json:"bus,omitzero"`
 }
 
 // language is how the configuration's text is to be read.
@@ -208,7 +209,7 @@ func generation(o *cmdline.Options, l *loaded, started time.Time) (*parent.Gener
 	c := l.conf
 	body, err := json.Marshal(shared{
 		KeepAddresses: o.KeepVRRP, ReleaseVIPs: o.ReleaseVIPs, SNMP: o.SNMP, Started: started.UnixNano(), Log: logOptions(o),
-		Observe: l.observe, SMTP: c.Notify.SMTP, Webhooks: c.Notify.Webhooks,
+		Observe: l.observe, SMTP: c.Notify.SMTP, Webhooks: c.Notify.Webhooks, Bus: busOf(&c.Global),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("options of the roles: %w", err)

@@ -21,6 +21,7 @@ func (w *watcher) channels() []collector.ChannelStats {
 	for _, s := range w.hooks.Stats() {
 		out = append(out, channel(s))
 	}
+	out = append(out, w.bus.Load().counts()...)
 	if p := w.parent.Load(); p != nil {
 		out = append(out, p.Channels...)
 	}

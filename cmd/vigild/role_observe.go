@@ -67,6 +67,7 @@ type watcher struct {
 	mailer *notify.Mailer
 	hooks  *notify.Webhooks
 	traces *trace.Exporter
+	bus    atomic.Pointer[busRole]
 
 	servers sync.WaitGroup
 	// serving ends the server of each listener, by its name.
@@ -108,6 +109,7 @@ func (w *watcher) prepare(p *role.Prepared) (func() []role.Reader, error) {
 			w.log.Error("notifiers", "error", err)
 		}
 		w.serve(p.Files, s.Observe.Web.ConfigFile)
+		w.useBus(s.Bus)
 		if w.agentUp == nil {
 			ctx, cancel := context.WithCancel(w.ctx)
 			w.agentUp = cancel
@@ -188,7 +190,7 @@ func (s *shared) tracing() trace.Options {
 
 func (w *watcher) readers() []role.Reader {
 	return []role.Reader{
-		w.control, w.traces, w.agent,
+		w.control, w.traces, w.agent, w.bus.Load(),
 		held{tellers(w.mailer.Events), func() bool { return w.mailer.Stats().Length > 0 }},
 		held{tellers(w.hooks.Events), func() bool {
 			for _, s := range w.hooks.Stats() {
@@ -326,6 +328,7 @@ func (w *watcher) settle(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { w.mailer.Close(ctx) })
 	wg.Go(func() { w.hooks.Close(ctx) })
+	wg.Go(func() { w.bus.Load().close(ctx) })
 	wg.Go(func() { w.traces.Shutdown(ctx) })
 	wg.Go(func() {
 		// Traps that were not delivered are in its counters.

@@ -47,6 +47,7 @@ var Tiers = []Tier{
 	{"engine/sys/fw", none, kernel, whyDoor},
 	{"engine/sys/proc", none, kernel, whyDoor},
 	{"engine/sys/udp", none, kernel, whyDoor},
+	{"engine/sys/dbus", none, none, whyDoor},
 	{"engine/sys/dial", none, []string{"golang.org/x/sys"}, whyDoor},
 
 	// 1: pure.
@@ -66,6 +67,7 @@ var Tiers = []Tier{
 	{"engine/probe", []string{"engine/event", "engine/health", "config/syntax", "engine/sys/dial"}, []string{"golang.org/x/net", "golang.org/x/sys", "github.com/dlclark/regexp2"}, whyShell},
 	{"engine/track", []string{"engine/event", "engine/bfd", "config/syntax", "engine/sys/..."}, []string{"golang.org/x/sys"}, whyShell},
 	{"engine/notify/document", []string{"engine/event", "engine/explain"}, none, whyShell},
+	{"engine/notify/bus", []string{"engine/event", "engine/ledger", "engine/sys/dbus"}, none, whyShell},
 	{"engine/notify/spool", []string{"engine/event"}, none, whyShell},
 	{"engine/notify", []string{"engine/notify/...", "engine/event", "engine/explain", "config/syntax", "engine/sys/proc"}, []string{"github.com/wneessen/go-mail", "golang.org/x/sys"}, whyShell},
 
