@@ -13,7 +13,7 @@ PATH=$PATH:/usr/sbin:/sbin
 # what boots a kernel that has IPVS and looks at its table, a message bus.
 packages=(
 	keepalived frr snmpd snmp snmptrapd prometheus prometheus-alertmanager
-	iproute2 iputils-ping tcpdump nftables strace smitools groff-base jq curl procps
+	iproute2 iputils-ping tcpdump nftables strace systemd smitools groff-base jq curl procps
 	gcc libc6-dev
 	qemu-system-x86 kmod ipvsadm haproxy
 	dbus-daemon dbus-bin
