@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -91,6 +92,9 @@ func (a *app) plan(ctx context.Context, p *planner, args []string) (*planned, er
 			return nil, fmt.Errorf("the configuration in force, of %s, is not understood: this vigilctl is of another version", running.File)
 		}
 		old, state, out.file, out.next = c, stateOf(running), running.File, running.File
+		if c.Global.NetNamespace == "" {
+			state.Present = present()
+		}
 		if len(args) > 0 {
 			out.next = args[0]
 		}
@@ -120,6 +124,22 @@ func (a *app) load(s *source, file string) (*config.Config, error) {
 		return nil, fmt.Errorf("%s cannot be run", file)
 	}
 	return c, nil
+}
+
+// present are the addresses of this host, nil if nobody says.
+func present() (out []netip.Addr) {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	for _, a := range list {
+		if n, ok := a.(*net.IPNet); ok {
+			if at, ok := netip.AddrFromSlice(n.IP); ok {
+				out = append(out, at.Unmap())
+			}
+		}
+	}
+	return out
 }
 
 // stateOf is how a daemon said that it stands.

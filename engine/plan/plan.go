@@ -29,6 +29,9 @@ type State struct {
 	Objects []Object
 	// Down are the interfaces that do not run.
 	Down []string
+	// Present are the addresses of the host, which ha_suspend asks for; nil if they
+	// are not known.
+	Present []netip.Addr
 	// Servers are virtual and real servers.
 	Servers []Server
 }

@@ -46,6 +46,7 @@ func (w *pool) play(old, next *health.Settings) {
 	}
 	w.pool, w.now, w.subjects = health.New(2), begun, map[place]event.Subject{}
 	w.step(&health.Addresses{Present: w.addresses(old, next)})
+	w.objects()
 	w.configure(calm(old), w.resume(old))
 	before := w.stand(old)
 	w.ops, w.events = nil, nil
@@ -58,6 +59,18 @@ func (w *pool) play(old, next *health.Settings) {
 	w.transitions()
 }
 
+// objects tells what FILE_CHECK and BFD_CHECK follow.
+func (w *pool) objects() {
+	for _, o := range w.state.Objects {
+		switch o.Kind { //nolint:exhaustive // the objects that checks follow
+		case event.SubjectFile:
+			w.step(health.Value{Object: o.Name, Value: o.Value, Known: o.State != event.Unknown})
+		case event.SubjectBFD:
+			w.step(health.Session{Object: o.Name, Up: o.State == event.Up})
+		}
+	}
+}
+
 // calm is settings under which nothing is asked of the kernel in between.
 func calm(s *health.Settings) *health.Settings {
 	t := *s
@@ -65,9 +78,12 @@ func calm(s *health.Settings) *health.Settings {
 	return &t
 }
 
-// addresses are all of the virtual servers: ha_suspend rests none of them
-// unless they were resting.
+// addresses are those of the host, or if they are not known all of the virtual
+// servers: ha_suspend rests none of them unless they were resting.
 func (w *pool) addresses(list ...*health.Settings) []netip.Addr {
+	if w.state.Present != nil {
+		return w.state.Present
+	}
 	var out []netip.Addr
 	resting := map[string]bool{}
 	for _, s := range w.state.Servers {
