@@ -382,13 +382,14 @@ func (h *hands) say(t *task, part []vrrp.Address) {
 		}
 		one := raw.Announcement{IfIndex: l.Index, MAC: l.MAC, Addr: a.Prefix.Addr(), Router: router}
 		if key, gap := gapOf(t.global, l.Name, one.Addr.Is6()); gap > 0 {
-			h.pacer.add(key, gap, one, t.ID, t.Repeat)
-			h.waiting(t, one.Addr.Is6())
+			if h.pacer.add(key, gap, one, t.ID) {
+				h.waiting(t, one.Addr.Is6())
+			}
+			h.flush() // the first need not wait
 			continue
 		}
 		h.frames = append(h.frames, one)
 	}
-	h.flush()
 	if len(h.frames) == 0 {
 		return
 	}

@@ -4,6 +4,7 @@
 package run
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -26,16 +27,17 @@ type laneKey struct {
 }
 
 type lane struct {
-	gap   time.Duration
-	next  event.Instant
+	gap  time.Duration
+	next event.Instant
+	// queue is in the order in which the addresses were first announced.
 	queue []paced
+	order map[netip.Addr]int
 }
 
 // paced is an announcement that waits.
 type paced struct {
 	raw.Announcement
-	owner int
-	left  int
+	owner, place int
 }
 
 // gapOf says which gap announcements on an interface must keep, 0 for none. The
@@ -60,29 +62,34 @@ func gapOf(s *vrrp.Settings, dev string, six bool) (key laneKey, gap time.Durati
 	return laneKey{dev, six}, gap
 }
 
-// add queues one round of an address. compat: what waits already is not queued
-// beyond the rounds that were asked for.
-func (p *pacer) add(key laneKey, gap time.Duration, a raw.Announcement, owner, most int) {
+// add queues an announcement. compat: one that waits already is not queued again,
+// so of several rounds at once only the first has all addresses.
+func (p *pacer) add(key laneKey, gap time.Duration, a raw.Announcement, owner int) (queued bool) {
 	if p.lanes == nil {
 		p.lanes = map[laneKey]*lane{}
 	}
 	l := p.lanes[key]
 	if l == nil {
-		l = &lane{}
+		l = &lane{order: map[netip.Addr]int{}}
 		p.lanes[key] = l
 	}
 	l.gap = gap
-	for i := range l.queue {
-		if w := &l.queue[i]; w.IfIndex == a.IfIndex && w.Addr == a.Addr {
-			w.Announcement, w.owner, w.left = a, owner, min(w.left+1, max(most, 1))
-			return
-		}
+	place, known := l.order[a.Addr]
+	if !known {
+		place = len(l.order)
+		l.order[a.Addr] = place
 	}
-	l.queue = append(l.queue, paced{a, owner, 1})
+	at, waits := slices.BinarySearchFunc(l.queue, place, func(w paced, place int) int { return w.place - place })
+	if waits {
+		l.queue[at].Announcement, l.queue[at].owner = a, owner
+		return false
+	}
+	l.queue = slices.Insert(l.queue, at, paced{a, owner, place})
+	return true
 }
 
-// due appends what may be sent now: of each lane one, in turns, so that every
-// address is announced once before one is twice.
+// due returns what may be sent now, of each lane one: compat: of those that wait,
+// the one whose address was announced first of all.
 func (p *pacer) due(now event.Instant) (out []paced) {
 	for key, l := range p.lanes {
 		switch {
@@ -90,12 +97,8 @@ func (p *pacer) due(now event.Instant) (out []paced) {
 		case len(l.queue) == 0:
 			delete(p.lanes, key)
 		default:
-			w := l.queue[0]
-			out = append(out, w)
+			out = append(out, l.queue[0])
 			l.queue = slices.Delete(l.queue, 0, 1)
-			if w.left--; w.left > 0 {
-				l.queue = append(l.queue, w)
-			}
 			l.next = now.Add(l.gap)
 		}
 	}
