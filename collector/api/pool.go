@@ -272,6 +272,9 @@ func serviceCase(p *ledger.Pool, s *ledger.Service, now time.Time) *explain.Pool
 			add("down", "%s", explain.Sentence(r.Last))
 		}
 	}
+	if s.Brake != nil && s.Brake.To == event.Up {
+		add("brake", "%s", explain.Sentence(s.Brake))
+	}
 	if t.Sorry {
 		add("sorry server", "%s stands in", s.Row.Sorry)
 	}
