@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/simulate"
 	"github.com/vigild/vigild/engine/vrrp"
+	"github.com/vigild/vigild/test/sim/transcript"
 )
 
 // Result is what a transcript led to.
@@ -69,13 +69,8 @@ func Run(path, host string) ([]event.Event, []event.Tally, []event.Row, error) {
 // Play plays a transcript. The lines that say what happened are not read.
 func Play(src string) (*Result, error) {
 	p := newPlayer()
-	for i, text := range strings.Split(strings.TrimRight(src, "\n"), "\n") {
-		if isOutput(text) {
-			continue
-		}
-		if err := p.line(text); err != nil {
-			return nil, fmt.Errorf("line %d: %s: %w", i+1, text, err)
-		}
+	if err := transcript.Each(src, p.line); err != nil {
+		return nil, err
 	}
 	p.flush()
 	if p.world == nil {
@@ -84,17 +79,12 @@ func Play(src string) (*Result, error) {
 	return p.result(), nil
 }
 
-// isOutput tells the lines that were written from those that are commands.
-func isOutput(line string) bool { return line != "" && line[0] >= '0' && line[0] <= '9' }
-
 // player plays one transcript.
 type player struct {
 	plan  plan
 	world *simulate.World
-	out   strings.Builder
+	page  transcript.Page
 	trace bool
-	// ended says that the dashes of this block were written.
-	ended bool
 	// quiet drops all text, for runs by the thousand.
 	quiet bool
 	log   log
@@ -105,16 +95,8 @@ type player struct {
 func newPlayer() *player { return &player{plan: plan{common: options{}}} }
 
 // line plays one line.
-func (p *player) line(text string) error {
-	if text == "----" {
-		p.flush()
-		return nil
-	}
-	p.flush()
-	p.ended = false
-	fmt.Fprintln(&p.out, text)
-	command, _, _ := strings.Cut(text, "#")
-	words := strings.Fields(command)
+func (p *player) line(line string) error {
+	words := p.page.Command(line, &p.log.lines)
 	if len(words) == 0 {
 		return nil
 	}
@@ -122,19 +104,7 @@ func (p *player) line(text string) error {
 }
 
 // flush writes what has happened since the last block.
-func (p *player) flush() {
-	if p.world == nil || len(p.log.lines) == 0 {
-		return
-	}
-	if !p.ended {
-		p.out.WriteString("----\n")
-		p.ended = true
-	}
-	for _, l := range p.log.lines {
-		fmt.Fprintln(&p.out, l)
-	}
-	p.log.lines = p.log.lines[:0]
-}
+func (p *player) flush() { p.page.Flush(&p.log.lines) }
 
 // command plays one command.
 func (p *player) command(words []string) error {
@@ -235,7 +205,7 @@ func (p *player) begin() error {
 
 // result collects what the routers said.
 func (p *player) result() *Result {
-	r := &Result{Text: p.out.String(), Start: simulate.Epoch, Now: p.world.Now}
+	r := &Result{Text: p.page.String(), Start: simulate.Epoch, Now: p.world.Now}
 	for _, n := range p.world.Nodes {
 		h := Host{Name: n.Name, Events: slices.Concat(n.Before, n.Events)}
 		if n.Router != nil {

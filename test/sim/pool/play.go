@@ -6,10 +6,10 @@ package pool
 import (
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/health"
+	"github.com/vigild/vigild/test/sim/transcript"
 )
 
 // Result is what a transcript led to.
@@ -41,13 +41,8 @@ func Run(path string) (*Result, error) {
 // Play plays a transcript. The lines that say what happened are not read.
 func Play(src string) (*Result, error) {
 	p := newPlayer()
-	for i, text := range strings.Split(strings.TrimRight(src, "\n"), "\n") {
-		if isOutput(text) {
-			continue
-		}
-		if err := p.line(text); err != nil {
-			return nil, fmt.Errorf("line %d: %s: %w", i+1, text, err)
-		}
+	if err := transcript.Each(src, p.line); err != nil {
+		return nil, err
 	}
 	p.flush()
 	if p.world.life == 0 {
@@ -56,30 +51,18 @@ func Play(src string) (*Result, error) {
 	return p.result(), nil
 }
 
-// isOutput tells the lines that were written from those that are commands.
-func isOutput(line string) bool { return line != "" && line[0] >= '0' && line[0] <= '9' }
-
 // player plays one transcript.
 type player struct {
 	plan  plan
 	world *World
-	out   strings.Builder
-	// ended says that the dashes of this block were written.
-	ended bool
+	page  transcript.Page
 }
 
 func newPlayer() *player { return &player{world: newWorld()} }
 
 // line plays one line.
-func (p *player) line(text string) error {
-	p.flush()
-	if text == "----" {
-		return nil
-	}
-	p.ended = false
-	fmt.Fprintln(&p.out, text)
-	command, _, _ := strings.Cut(text, "#")
-	words := strings.Fields(command)
+func (p *player) line(line string) error {
+	words := p.page.Command(line, &p.world.log.lines)
 	if len(words) == 0 {
 		return nil
 	}
@@ -87,19 +70,7 @@ func (p *player) line(text string) error {
 }
 
 // flush writes what has happened since the last block.
-func (p *player) flush() {
-	if len(p.world.log.lines) == 0 {
-		return
-	}
-	if !p.ended {
-		p.out.WriteString("----\n")
-		p.ended = true
-	}
-	for _, l := range p.world.log.lines {
-		fmt.Fprintln(&p.out, l)
-	}
-	p.world.log.lines = p.world.log.lines[:0]
-}
+func (p *player) flush() { p.page.Flush(&p.world.log.lines) }
 
 // command plays one command.
 func (p *player) command(words []string) error {
@@ -143,7 +114,7 @@ func (p *player) start(resume []health.Resume) error {
 // result collects what was said.
 func (p *player) result() *Result {
 	w := p.world
-	r := &Result{Text: p.out.String(), Events: w.events, Start: epoch, Now: w.now}
+	r := &Result{Text: p.page.String(), Events: w.events, Start: epoch, Now: w.now}
 	if w.pool != nil {
 		w.pool.Counters(w.now, &r.Counters)
 		for from, more := 0, true; more; {
