@@ -56,6 +56,9 @@ func brief(p *Plan) string {
 	list("service", p.Services)
 	list("server", p.Servers)
 	list("check", p.Checks)
+	if len(p.Global) > 0 {
+		fmt.Fprintf(&b, "\nglobal %s", strings.Join(p.Global, ","))
+	}
 	for _, t := range append(slices.Clone(p.Transitions), p.Later...) {
 		fmt.Fprintf(&b, "\n%s %v->%v %v %.1f", label(t.Subject), t.From, t.To, t.Reason, t.After.Seconds())
 	}
@@ -142,6 +145,12 @@ func farm(n int, change ...func(*health.ServiceSettings)) *health.Settings {
 	return &health.Settings{Services: []health.ServiceSettings{s}}
 }
 
+// timed sets lvs_timeouts.
+func timed(s *health.Settings) *health.Settings {
+	s.Timeouts.TCP = time.Minute
+	return s
+}
+
 func TestServers(t *testing.T) {
 	busy := &State{Known: true, Servers: []Server{{
 		Subject: event.ServerSubject("tcp/192.0.2.1:80", netip.MustParseAddrPort("10.0.0.2:80"), false), State: event.Up, Weight: 1, HasWeight: true, Active: 7,
@@ -158,6 +167,9 @@ func TestServers(t *testing.T) {
 		"heavier server": {
 			farm(2), farm(2, heavier),
 			"impact servers\nserver " + at + " 10.0.0.1:80 changed weight\nedit_dest " + at + " 10.0.0.1:80 3\nadverts 0/0 arps 0 connections 0",
+		},
+		"another time limit": {
+			farm(1), timed(farm(1)), "impact checks\nglobal timeouts\nadverts 0/0 arps 0 connections 0",
 		},
 		"a server less": {
 			farm(2), farm(1),

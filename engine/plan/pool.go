@@ -55,6 +55,9 @@ func (w *pool) play(old, next *health.Settings) {
 	w.p.Services = compared(before.services, after.services)
 	w.p.Servers = compared(before.servers, after.servers)
 	w.p.Checks = checked(before.checks, after.checks)
+	x, y := *old, *next
+	x.Services, y.Services = nil, nil
+	w.p.Global = append(w.p.Global, differences(x, y)...)
 	w.operations()
 	w.transitions()
 }
