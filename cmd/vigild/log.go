@@ -99,11 +99,12 @@ func logAddresses(l *slog.Logger) (stop func(), err error) {
 		case c.Interface != nil:
 			names[c.Interface.Index] = c.Interface.Name
 		case c.Address != nil && !old:
-			what := "Netlink reflector reports IP removed"
+			address, on := c.Address.Prefix.Addr().String(), names[c.Address.IfIndex]
 			if c.Present {
-				what = "Netlink reflector reports IP added"
+				l.Info("Netlink reflector reports IP added", "address", address, "interface", on)
+			} else {
+				l.Info("Netlink reflector reports IP removed", "address", address, "interface", on)
 			}
-			l.Info(what, "address", c.Address.Prefix.Addr().String(), "interface", names[c.Address.IfIndex])
 		}
 	}
 	for _, c := range now {
