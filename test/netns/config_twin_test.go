@@ -100,7 +100,7 @@ func TestConfigTwin(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	theirs := keepalivedTests(t, r, dir, len(all))
+	theirs := keepalivedTests(t, r, dir, "", len(all))
 	r.Do(func() error {
 		e := machine.Environment(true)
 		for i, s := range all {
@@ -113,18 +113,19 @@ func TestConfigTwin(t *testing.T) {
 	})
 }
 
-// keepalivedTests are the exit codes of keepalived -t for files 0 to n of a folder.
-func keepalivedTests(t *testing.T, r *lab.Router, dir string, n int) []string {
+// keepalivedTests are the exit codes of keepalived -t for files 0 to n of a folder,
+// or for a file of that name in folders 0 to n of it.
+func keepalivedTests(t *testing.T, r *lab.Router, dir, name string, n int) []string {
 	t.Helper()
-	const loop = `cd "$0"; i=$1; while [ $i -lt $2 ]; do keepalived -t -f $i >/dev/null 2>&1; echo $?; i=$((i+1)); done </dev/null`
-	const at = 40 // so that a busy machine ends a run in time
+	const loop = `cd "$0"; i=$1; while [ $i -lt $2 ]; do keepalived -i alpha -t -f $i$3 >/dev/null 2>&1; echo $?; i=$((i+1)); done </dev/null`
+	const at = 20 // so that a busy machine ends a run in time
 	codes := make([]string, n)
 	var both sync.WaitGroup
 	for k := range 2 {
 		both.Go(func() {
 			for from := k * at; from < n; from += 2 * at {
 				to := min(from+at, n)
-				out, err := r.Try("sh", "-c", loop, dir, strconv.Itoa(from), strconv.Itoa(to))
+				out, err := r.Try("sh", "-c", loop, dir, strconv.Itoa(from), strconv.Itoa(to), name)
 				if got := strings.Fields(out); err != nil || copy(codes[from:to], got) != to-from || len(got) != to-from {
 					t.Errorf("keepalived -t of %d to %d: %v: %s", from, to, err, out)
 					return
