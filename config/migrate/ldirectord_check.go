@@ -6,6 +6,7 @@ package migrate
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -62,12 +63,9 @@ func (m *model) once(v *virtual, name, why, do string) {
 	if !ok {
 		n.What = v.name + "=" + v.value
 	}
-	for _, had := range m.notes {
-		if had == n {
-			return
-		}
+	if !slices.Contains(m.notes, n) {
+		m.notes = append(m.notes, n)
 	}
-	m.notes = append(m.notes, n)
 }
 
 // simple opens a checker with its limits.

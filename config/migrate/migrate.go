@@ -100,7 +100,6 @@ type instance struct {
 	preferred   string // the director that has them if it can
 	advert      int
 	nopreempt   bool
-	syncd       bool
 	addresses   []string
 	more        []string
 }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -375,12 +376,9 @@ func (m *model) piranhaServer(f File, v, s *section, b *block, port uint16) {
 // onceAt is a note that many servers would make.
 func (m *model) onceAt(file string, line int, what, why, do string) {
 	n := Note{file, line, what, why, do}
-	for _, had := range m.notes {
-		if had == n {
-			return
-		}
+	if !slices.Contains(m.notes, n) {
+		m.notes = append(m.notes, n)
 	}
-	m.notes = append(m.notes, n)
 }
 
 // getOf is the page of a text that asks for one by HTTP.

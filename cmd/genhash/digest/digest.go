@@ -33,8 +33,7 @@ const room = 4095
 // cannot be fetched, too.
 func Main(name string, args []string, out, complaints io.Writer) int {
 	o, err := parse(args)
-	var wrong *usageError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*usageError](err); ok {
 		for _, s := range wrong.said {
 			fmt.Fprintln(complaints, s)
 		}

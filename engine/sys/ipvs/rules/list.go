@@ -97,22 +97,22 @@ func counters(s *ipvs.Stats, c Columns, exact bool) string {
 	if c == Rate {
 		list = [...]uint64{s.CPS, s.InPPS, s.OutPPS, s.InBPS, s.OutBPS}
 	}
-	out := ""
+	var out strings.Builder
 	for _, n := range list {
 		switch {
 		case exact && n >= 100_000_000:
-			out += fmt.Sprintf(" %d", n)
+			fmt.Fprintf(&out, " %d", n)
 		case exact || n < 100_000_000:
-			out += fmt.Sprintf("%9d", n)
+			fmt.Fprintf(&out, "%9d", n)
 		case n < 1_000_000_000:
-			out += fmt.Sprintf("%8dK", n/1000)
+			fmt.Fprintf(&out, "%8dK", n/1000)
 		case n < 100_000_000_000:
-			out += fmt.Sprintf("%8dM", n/1_000_000)
+			fmt.Fprintf(&out, "%8dM", n/1_000_000)
 		case n < 100_000_000_000_000:
-			out += fmt.Sprintf("%8dG", n/1_000_000_000)
+			fmt.Fprintf(&out, "%8dG", n/1_000_000_000)
 		default:
-			out += fmt.Sprintf("%8dT", n/1_000_000_000_000)
+			fmt.Fprintf(&out, "%8dT", n/1_000_000_000_000)
 		}
 	}
-	return out
+	return out.String()
 }

@@ -138,7 +138,6 @@ type parser struct {
 	flags  string
 	six    bool
 	weight bool
-	way    string
 }
 
 // takes is whether an option has an argument.
