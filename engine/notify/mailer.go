@@ -295,7 +295,7 @@ func (l *letter) unspool(o outcome) outcome {
 		return o
 	}
 	if l.spool.Holds(l.name) {
-		o.detail = join(o.detail, "it waits in the spool for the next start")
+		o.detail, o.kept = join(o.detail, "it waits in the spool for the next start"), true
 	}
 	return o
 }

@@ -82,6 +82,8 @@ type outcome struct {
 	// cut says, to done, that there is no other attempt only because the queue
 	// closes.
 	cut bool
+	// kept says that it was not given up: it waits on the disk.
+	kept bool
 }
 
 // queue is the one queue discipline: bounded, ordered per lane, push never

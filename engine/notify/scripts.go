@@ -199,7 +199,7 @@ func (o *Options) report(e *event.Event, channel event.Subject, try int, took ti
 	}
 	if out.reason != event.ReasonNone {
 		n.Kind = event.NotifyFailed
-		if over && channel.Name != "script" {
+		if over && !out.kept && channel.Name != "script" {
 			n.Detail = clip(join(out.detail, "given up"))
 		}
 	}

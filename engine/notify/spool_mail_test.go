@@ -64,7 +64,7 @@ func TestSpoolSurvivesARestart(t *testing.T) {
 	eventually(t, "all are told of", func() bool {
 		kept = 0
 		for _, e := range pub.all() {
-			if strings.Contains(e.Detail, "it waits in the spool") {
+			if strings.HasSuffix(e.Detail, "it waits in the spool for the next start") {
 				kept++
 			}
 		}

@@ -40,16 +40,18 @@ func newPost(t *testing.T, r *lab.Router) *post {
 	})
 	p.addr = ln.Addr().String()
 	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go p.talk(c)
-		}
-	}()
+	go p.accept(ln)
 	return p
+}
+
+func (p *post) accept(ln net.Listener) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		go p.talk(c)
+	}
 }
 
 // talk is one session (RFC 5321).
