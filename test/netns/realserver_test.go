@@ -98,8 +98,7 @@ func TestRealserver(t *testing.T) {
 
 // statusOf is the exit status of a program that failed.
 func statusOf(err error) int {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode()
 	}
 	return -1
