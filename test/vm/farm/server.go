@@ -38,11 +38,11 @@ const (
 	Other                 // answers well, with other contents than before
 	Garbage               // answers with what is not of its protocol
 	Endless               // begins well and never ends
-	Late                  // answers well after 12 s
+	Late                  // answers well after 30 s
 )
 
 // late is what Late waits.
-const late = 12 * time.Second
+const late = 30 * time.Second
 
 // A Server is one real server. Its listeners run in this process.
 type Server struct {

@@ -43,7 +43,7 @@ var failing = []struct {
 }
 
 // page is what a check asks for; the digest is that of farm.Body.
-const page = "        url {\n            path /\n            digest 2670f929ce8c93af815ba0ae8fd591ff\n        }\n        connect_timeout 3\n        retry 0\n"
+const page = "        url {\n            path /\n            digest 2670f929ce8c93af815ba0ae8fd591ff\n        }\n        connect_timeout 20\n        retry 0\n"
 
 // each is a configuration with one service for each of the failing servers,
 // which verifies certificates.
