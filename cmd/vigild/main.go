@@ -37,7 +37,7 @@ func start(args []string, out, complaints io.Writer) int {
 		fmt.Fprintln(complaints, err)
 		return parent.ExitFatal
 	}
-	for _, w := range o.Invalid {
+	for _, w := range append(o.Invalid, o.Noted...) {
 		// compat: said, and then done without.
 		fmt.Fprintln(complaints, w)
 	}

@@ -37,7 +37,7 @@ func TestParse(t *testing.T) {
 		{"-S 9", func(o *Options) { o.Invalid = []string{"Invalid log facility '9'"} }},
 		{"-u 022", func(o *Options) { o.Umask = 0o22 }},
 		{"-u 0x1f", func(o *Options) { o.Umask = 0x1f }},
-		{"-u 1000", func(o *Options) { o.Invalid = []string{"Invalid --umask option 1000"} }},
+		{"-u 1000", func(o *Options) { o.Noted = []string{"Invalid --umask option 1000"} }},
 		{"-g", func(o *Options) { o.LogToFile, o.LogFile = true, "/tmp/keepalived.log" }},
 		{"-g/x", func(o *Options) { o.LogToFile, o.LogFile = true, "/x" }},
 		{"-X -V -I -R", func(o *Options) { o.ReleaseVIPs, o.KeepVRRP, o.KeepIPVS, o.NoRespawn = true, true, true, true }},

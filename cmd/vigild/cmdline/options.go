@@ -42,8 +42,9 @@ type Options struct {
 	Debug                                    string
 	Single, Shadow                           bool
 	Settings, ControlSocket, Dataplane, Role string
-	// Invalid are complaints about arguments that are done without.
-	Invalid                []string
+	// Invalid are complaints about arguments that are done without; a test of a
+	// configuration fails by them. Noted are those by which it does not (compat).
+	Invalid, Noted         []string
 	Version, Help, Genhash bool
 }
 
@@ -119,7 +120,7 @@ func lifeOptions() []option {
 		{'u', "umask", value, "MASK", "umask for file creation (in numeric form)", func(o *Options, v string) error {
 			n, err := strconv.ParseUint(v, 0, 32)
 			if err != nil || n > 0o777 {
-				o.Invalid = append(o.Invalid, fmt.Sprintf("Invalid --umask option %s", v))
+				o.Noted = append(o.Noted, fmt.Sprintf("Invalid --umask option %s", v))
 				return nil
 			}
 			o.Umask = int(n)
