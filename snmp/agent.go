@@ -26,9 +26,11 @@ const Who = "snmp"
 
 // The times of the Agent.
 const (
-	// refreshAge is how old the counters may be before fresh ones are asked for,
-	// and refreshWait how long a request waits for them.
-	refreshAge  = 200 * time.Millisecond
+	// refreshSoon is how old the counters may be before fresh ones are asked for
+	// beside a request, refreshAge before a request waits for them, and refreshWait
+	// how long it does.
+	refreshSoon = 200 * time.Millisecond
+	refreshAge  = time.Second
 	refreshWait = 100 * time.Millisecond
 	// trapAge is how long a notification waits for a master agent.
 	trapAge = 10 * time.Minute
@@ -250,11 +252,13 @@ func (a *Agent) Snapshot(snmpContext string) *agentx.Snapshot {
 	a.build.Lock()
 	defer a.build.Unlock()
 	v := a.src.View()
-	if now := time.Now(); now.Sub(a.refreshed) > refreshAge {
-		ctx, cancel := context.WithTimeout(context.Background(), refreshWait)
-		v = a.src.Refresh(ctx)
-		cancel()
-		a.refreshed = now
+	switch age := time.Since(a.refreshed); {
+	case age > refreshAge:
+		v = a.refresh()
+		a.refreshed = time.Now()
+	case age > refreshSoon:
+		a.refreshed = time.Now()
+		go a.refresh()
 	}
 	if a.snap != nil && v == a.view {
 		return a.snap
@@ -270,6 +274,13 @@ func (a *Agent) Snapshot(snmpContext string) *agentx.Snapshot {
 	a.builds.Add(1)
 	a.view, a.snap = v, snap
 	return snap
+}
+
+// refresh asks for fresh counters, for a short time.
+func (a *Agent) refresh() *ledger.View {
+	ctx, cancel := context.WithTimeout(context.Background(), refreshWait)
+	defer cancel()
+	return a.src.Refresh(ctx)
 }
 
 // Events sends the notifications of events, and follows the configuration. It

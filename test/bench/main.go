@@ -48,6 +48,7 @@ var chapters = []chapter{
 	{"checks", "TCP checks of 5,000 servers beside HAProxy with one thread", checksRound},
 	{"crowded", "10,000 checks a second beside a virtual router", crowdedRound},
 	{"scrape10k", "one scrape of 10,000 real servers", scrapeManyRound},
+	{"snmp", "walks by a manager, under a snmpd each", snmpRound},
 	{"reload", "reload of 2,277 virtual and 37,205 real servers", reloadRound},
 }
 
