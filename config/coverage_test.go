@@ -31,6 +31,11 @@ var inertKeywords = map[string]string{
 	"global_defs/vrrp_rx_bufs_multiplier":             "adverts are read as they come",
 	"global_defs/vrrp_rx_bufs_policy":                 "adverts are read as they come",
 	"vrrp_instance/kernel_rx_buf_size":                "adverts are read as they come",
+	"global_defs/max_auto_priority":                   "lateness is told and bounded otherwise",
+	"global_defs/min_auto_priority_delay":             "lateness is told and bounded otherwise",
+	"global_defs/fifo_write_vrrp_states_on_reload":    "states can be asked for",
+	"global_defs/snmp_vs_stats_update_interval":       "the check worker sets the pace",
+	"global_defs/snmp_rs_stats_update_interval":       "the check worker sets the pace",
 }
 
 // TestEveryKeyword holds the table against the list of keepalived's keywords: each is there, acts or says why not, and
