@@ -158,7 +158,9 @@ func (s *stage) Launch(r event.Role, _ *Generation) (*Running, error) {
 }
 
 func (s *stage) Events(_ *ledger.View, es []event.Event) {
+	s.mu.Lock()
 	s.log = append(s.log, es...)
+	s.mu.Unlock()
 	for i := range es {
 		s.note(es[i].Kind.String())
 	}
@@ -311,6 +313,8 @@ func (s *stage) up() (vrrp, observe *puppet) {
 // logged returns the events of a kind.
 func (s *stage) logged(k event.Kind) []event.Event {
 	synctest.Wait()
+	s.mu.Lock() // the loop may wake by itself, and that orders nothing
+	defer s.mu.Unlock()
 	var out []event.Event
 	for i := range s.log {
 		if s.log[i].Kind == k {
