@@ -4,6 +4,7 @@
 package notify
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -36,7 +37,7 @@ func parts(t *testing.T, text string) (out []string) {
 	r := multipart.NewReader(msg.Body, params["boundary"])
 	for {
 		p, err := r.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out
 		}
 		if err != nil {

@@ -112,7 +112,7 @@ func (n *notice) script() (string, Script) {
 	switch n.matter {
 	case aboutLower:
 		return "notify_master_rx_lower_pri", n.to.MasterRxLowerPri
-	case aboutPriority:
+	case aboutPriority, aboutCheck, aboutTest:
 		return "", Script{}
 	case aboutState:
 	}

@@ -103,11 +103,11 @@ func (s *Service) Events(v *ledger.View, es []event.Event) {
 		s.paths[in.Row.Subject.Name] = s.o.Paths.instance(&in.Row)
 	}
 	for i := range es {
-		switch e := &es[i]; e.Kind {
-		case event.VRRPState:
-			s.state(e)
-		case event.ConfigLoaded:
-			s.loaded(e)
+		if es[i].Kind == event.VRRPState {
+			s.state(&es[i])
+		}
+		if es[i].Kind == event.ConfigLoaded {
+			s.loaded(&es[i])
 		}
 	}
 }

@@ -188,11 +188,15 @@ func TestLife(t *testing.T) {
 	snapshot.Snapshot = true
 	s.Events(v, []event.Event{
 		state(1, event.Init, event.Backup), state(2, event.Init, event.Backup), snapshot, state(3, event.Backup, event.Master),
-		{Kind: event.ConfigLoaded, Count: 1}, {Kind: event.ConfigLoaded, Count: 2}, {Kind: event.VRRPState, Subject: event.Subject{Name: "unknown"}, To: event.Master},
+		{Kind: event.ConfigLoaded, Count: 1},
+		{Kind: event.ConfigLoaded, Count: 2},
+		{Kind: event.VRRPState, Subject: event.Subject{Name: "unknown"}, To: event.Master},
 	})
 	for i, m := range []dbus.Message{
-		{Path: aPath, Interface: instanceName, Member: "SendGarp"}, {Path: vrrpPath, Interface: vrrpName, Member: "ReloadConfig"},
-		{Path: vrrpPath, Interface: vrrpName, Member: "Nope"}, {Path: vrrpPath, Interface: vrrpName, Member: "PrintData", Flags: dbus.NoReply},
+		{Path: aPath, Interface: instanceName, Member: "SendGarp"},
+		{Path: vrrpPath, Interface: vrrpName, Member: "ReloadConfig"},
+		{Path: vrrpPath, Interface: vrrpName, Member: "Nope"},
+		{Path: vrrpPath, Interface: vrrpName, Member: "PrintData", Flags: dbus.NoReply},
 	} {
 		m.Type, m.Serial, m.Sender = dbus.Call, uint32(70+i), ":1.9"
 		if _, err := c.Write(m.Append(nil)); err != nil {

@@ -32,13 +32,13 @@ type Paths struct {
 }
 
 func (p *Paths) base() string {
-	out := rootPath
+	parts := []string{rootPath}
 	for _, part := range []string{p.Namespace, p.Instance} {
 		if part != "" {
-			out += "/" + valid(part)
+			parts = append(parts, valid(part))
 		}
 	}
-	return out
+	return strings.Join(parts, "/")
 }
 
 // vrrp is the path of the daemon.

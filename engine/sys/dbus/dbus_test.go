@@ -6,7 +6,6 @@ package dbus
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -60,9 +59,9 @@ func TestRoundTrip(t *testing.T) {
 		t.Errorf("written again it is\n%q\nnot\n%q", again, text)
 	}
 	// The other byte order, by hand: an error whose text is "no".
-	big := []byte{'B', 3, 1, 1, 0, 0, 0, 7, 0, 0, 0, 9, 0, 0, 0, 31,
-		4, 1, 's', 0, 0, 0, 0, 3, 'a', '.', 'b', 0, 0, 0, 0, 0, 5, 1, 'u', 0, 0, 0, 0, 4, 8, 1, 'g', 0, 1, 's', 0, 0,
-		0, 0, 0, 2, 'n', 'o', 0}
+	big := []byte("B\x03\x01\x01\x00\x00\x00\x07\x00\x00\x00\x09\x00\x00\x00\x1f" +
+		"\x04\x01s\x00\x00\x00\x00\x03a.b\x00\x00\x00\x00\x00" + "\x05\x01u\x00\x00\x00\x00\x04" + "\x08\x01g\x00\x01s\x00\x00" +
+		"\x00\x00\x00\x02no\x00")
 	m, err = Parse(big)
 	if err != nil || m.Type != Error || m.ErrorName != "a.b" || m.Reply != 4 || m.Args().String() != "no" {
 		t.Errorf("big endian: %+v, %v", m, err)
@@ -237,7 +236,7 @@ func TestDialRefused(t *testing.T) {
 			}
 		}()
 		began := time.Now()
-		if _, err := Dial(context.Background(), "unix:path="+path); err == nil || time.Since(began) > handshake {
+		if _, err := Dial(t.Context(), "unix:path="+path); err == nil || time.Since(began) > handshake {
 			t.Errorf("%s: %v after %v", name, err, time.Since(began))
 		}
 		l.Close()

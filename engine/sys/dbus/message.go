@@ -185,7 +185,7 @@ func (m *Message) field(r *Reader, seen int) int {
 
 // complete says whether the fields are there that a message of its type needs.
 func (m *Message) complete() error {
-	ok := true
+	var ok bool
 	switch m.Type {
 	case Call:
 		ok = m.Path != "" && m.Member != ""
