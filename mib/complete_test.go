@@ -14,12 +14,15 @@ import (
 // theirs is where Debian's keepalived puts the modules that it serves.
 const theirs = "/usr/share/snmp/mibs/"
 
-// notOurs are the objects of keepalived's modules that are not served, with the
-// reason.
-var notOurs = []struct {
+// excuse is the reason why objects are not served.
+type excuse struct {
 	names *regexp.Regexp
 	why   string
-}{
+}
+
+// notOurs are the objects of keepalived's modules that are not served, with the
+// reason.
+var notOurs = []excuse{
 	{regexp.MustCompile(`^vrrpRouteSecondaryGateway$`), "compat: keepalived 2.2.7 makes a nexthop of it, which stands in vrrpRouteNextHopTable"},
 	{regexp.MustCompile(`^vrrpRoute(NextHop)?Encap`), "what a route is wrapped in is not in the rows that exits are shown; its line is"},
 	{regexp.MustCompile(`^vrrpRule(Protocol|IPProto|(Src|Dst)Port(Start|End))$`), "likewise of rules"},
@@ -91,12 +94,7 @@ func TestNothingOfTheirsIsMissing(t *testing.T) {
 		}
 		for name, number := range all {
 			got := c.module.OID(name)
-			excused := slices.ContainsFunc(notOurs, func(n struct {
-				names *regexp.Regexp
-				why   string
-			}) bool {
-				return n.names.MatchString(name)
-			})
+			excused := slices.ContainsFunc(notOurs, func(n excuse) bool { return n.names.MatchString(name) })
 			switch {
 			case got == "" && !excused:
 				t.Errorf("%s: %s (%s) is not served", c.file, name, strings.TrimPrefix(number, c.number+"."))

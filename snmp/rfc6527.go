@@ -4,6 +4,7 @@
 package snmp
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -65,8 +66,8 @@ var newStatsView = newTable(&mib.VRRPv3, "vrrpv3StatisticsTable", newInstances, 
 	{"vrrpv3StatisticsAdvIntervalErrors", newRejects(event.RejectAdvertInterval)},
 	{"vrrpv3StatisticsIpTtlErrors", newRejects(event.RejectTTL)},
 	{"vrrpv3StatisticsProtoErrReason", func(in *ledger.Instance) agentx.Value {
-		for i := len(in.Rejected) - 1; i >= 0; i-- {
-			if n, ok := protoError(in.Rejected[i].Last.Reason); ok {
+		for _, r := range slices.Backward(in.Rejected) {
+			if n, ok := protoError(r.Last.Reason); ok {
 				return agentx.Int(n)
 			}
 		}

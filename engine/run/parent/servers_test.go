@@ -415,8 +415,11 @@ func TestSettings(t *testing.T) {
 			t.Errorf("the base priority is %d", in.Base)
 		}
 		for i, o := range []Setting{
-			{Instance: name, What: event.SettingPriority, Value: 255}, {Instance: name, What: event.SettingPriority},
-			{Instance: name, What: event.SettingPreempt, Value: 2}, {Instance: name, What: "state"}, {Instance: "?", What: event.SettingAccept},
+			{Instance: name, What: event.SettingPriority, Value: 255},
+			{Instance: name, What: event.SettingPriority},
+			{Instance: name, What: event.SettingPreempt, Value: 2},
+			{Instance: name, What: "state"},
+			{Instance: "?", What: event.SettingAccept},
 		} {
 			ask(uint64(i+2), o, true)
 		}
