@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -145,11 +146,11 @@ func (a *app) printDelivery(d *api.Delivery) {
 	if a.paint.Bad != nil && !d.Delivered {
 		result = a.paint.Bad(result)
 	}
-	line := fmt.Sprintf("%s  %-18s  %s", explain.Time(d.Last), clean(d.Channel), result)
+	parts := []string{fmt.Sprintf("%s  %-18s  %s", explain.Time(d.Last), clean(d.Channel), result)}
 	for _, more := range []string{d.About, d.Detail} {
 		if more != "" {
-			line += "  |  " + clean(more)
+			parts = append(parts, clean(more))
 		}
 	}
-	fmt.Fprintln(a.out, line)
+	fmt.Fprintln(a.out, strings.Join(parts, "  |  "))
 }
