@@ -6,6 +6,7 @@ package check_test
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -46,6 +47,10 @@ type stage struct {
 	// servers that do not depend on each other are checked at random instants.
 	calls, words string
 	any          bool
+	// unlike is what mails say that are not compared, for a reason that stands there.
+	unlike string
+	// worded says that each says in its own words why a check failed.
+	worded bool
 }
 
 // A run is one daemon on one farm, going through a plan.
@@ -81,34 +86,51 @@ func sorted(lines []string) []string {
 
 // TestTwins takes keepalived and vigild through each plan, each on a farm of its
 // own: both hold the tables that are written there, call the scripts and write
-// into the FIFO what is written there, and on the way from one table to the next
+// into the FIFO what is written there, send the same mails, and on the way from one table to the next
 // hold nothing that is in neither.
 func TestTwins(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(plans)) {
-		p := plans[name]
-		for _, kind := range kinds {
-			t.Run(strings.ReplaceAll(name, " ", "_")+"/"+kind.String(), func(t *testing.T) {
-				t.Parallel()
-				p.play(t, kind)
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			var mails [2][]string // after each stage
+			t.Run("runs", func(t *testing.T) {
+				for k, kind := range kinds {
+					t.Run(kind.String(), func(t *testing.T) {
+						t.Parallel()
+						mails[k] = plans[name].play(t, kind)
+					})
+				}
 			})
-		}
+			if t.Failed() {
+				return
+			}
+			for i := range mails[0] {
+				if mails[0][i] != mails[1][i] {
+					t.Errorf("after %s keepalived sends\n%s\nvigild\n%s", plans[name].stages[i].what, mails[0][i], mails[1][i])
+				}
+			}
+		})
 	}
 }
 
-func (p plan) play(t *testing.T, kind lab.Kind) {
+// play takes a daemon through a plan and returns the mails after each stage.
+//
+// compat: of the mails about its own end keepalived ends before they are sent;
+// vigild sends them. They are not compared.
+func (p plan) play(t *testing.T, kind lab.Kind) (mails []string) {
 	f := farm.New(t, 1, p.servers)
 	d := f.Directors[0]
 	f.Own(d)
 	p.listen(t, f)
-	fifo, table := f.FIFO("lvs"), f.Record(d)
+	fifo, box, table := f.FIFO("lvs"), f.Mailbox(d), f.Record(d)
 	f.File("status", "exit 0\n", 0o755)
 	note := f.Script("note")
 	r := &run{T: t, Farm: f, text: func(conf string) string {
-		return fmt.Sprintf("global_defs {\n    lvs_notify_fifo %s\n    checker_log_all_failures\n}\n", fifo.Path) +
+		return fmt.Sprintf(head, fifo.Path, box.Port) +
 			strings.NewReplacer("NOTE", note, "DIR", f.Dir()).Replace(conf)
 	}}
 	var before []string
-	var calls, words, seen int
+	var calls, words, seen, sent int
 	for i, s := range p.stages {
 		began := time.Now()
 		if i == 0 {
@@ -125,6 +147,17 @@ func (p plan) play(t *testing.T, kind lab.Kind) {
 		lab.Until(t, limit, fmt.Sprintf("after %s: %d calls of scripts and %d lines of the FIFO", s.what, nc, nw), func() bool {
 			return len(f.Calls("note")) >= calls+nc && len(fifo.Lines()) >= words+nw
 		})
+		if i < len(p.stages)-1 {
+			// One for each line of the FIFO.
+			var all, told []string
+			lab.Until(t, limit, fmt.Sprintf("after %s: %d mails", s.what, nw), func() bool {
+				all = box.Mails()
+				told = s.compared(all[sent:])
+				return len(told) >= nw
+			})
+			mails = append(mails, strings.Join(told, "\n"))
+			sent = len(all)
+		}
 		if got, want := sorted(f.Calls("note")[calls:]), sorted(list(s.calls)); !slices.Equal(got, want) {
 			t.Errorf("after %s the scripts were called with\n%s\nnot\n%s", s.what, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
@@ -147,7 +180,47 @@ func (p plan) play(t *testing.T, kind lab.Kind) {
 		seen, before = len(states), want
 		t.Logf("%s: %v", s.what, max(state.At.Sub(began), 0).Round(10*time.Millisecond))
 	}
+	return mails
 }
+
+// compared are the mails of a stage that are the same of both, in an order of their
+// own.
+func (s *stage) compared(mails []string) (out []string) {
+	for _, m := range mails {
+		if s.any {
+			// The weight that there is then is that of whoever came first.
+			m = alive.ReplaceAllString(m, "<= N <=")
+		}
+		if s.worded {
+			m = failure.ReplaceAllString(m, "$1")
+		}
+		if s.unlike == "" || !strings.Contains(m, s.unlike) {
+			out = append(out, m)
+		}
+	}
+	return sorted(out)
+}
+
+// failure is why a check failed, in a mail.
+var failure = regexp.MustCompile(`(=> CHECK failed on service) : .* <=`)
+
+// alive is a weight in a mail about a quorum.
+var alive = regexp.MustCompile(`<= \d+ <=`)
+
+// head is what all plans have in common: a FIFO, and mails of everything.
+const head = `global_defs {
+    lvs_notify_fifo %s
+    checker_log_all_failures
+    smtp_server 127.0.0.1 %d
+    smtp_connect_timeout 30
+    smtp_helo_name director.example
+    smtp_alert on
+    notification_email_from director@example.org
+    notification_email {
+        ops@example.org
+    }
+}
+`
 
 func stop(r *run) { r.daemon.Signal(syscall.SIGTERM) }
 
