@@ -121,6 +121,9 @@ func (r *rowWriter) instance(i int) {
 		ScriptStop: r.line(n.Stop), ScriptDeleted: r.line(n.Deleted), Script: r.line(n.Generic), ScriptRxLower: r.line(n.MasterRxLowerPri),
 	}
 	row.NotifyExec = n.Master.Set() || n.Backup.Set() || n.Fault.Set() || n.Stop.Set() || n.Deleted.Set() || n.Generic.Set() || n.MasterRxLowerPri.Set()
+	if s.Face() != s.Interface {
+		row.Below, row.BelowIndex = s.Interface, r.of.Index(s.Interface)
+	}
 	if !s.Unicast {
 		row.Multicast = s.Multicast
 	}

@@ -28,7 +28,11 @@ func virtual(v *ledger.View, shows func(*ledger.Instance) bool, index func(in *l
 	var out []row[*ledger.Instance]
 	for _, in := range v.Instances {
 		if shows(in) && len(advertised(in)) > 0 {
-			out = append(out, row[*ledger.Instance]{index(in, links(in.Row.Interface, in.Row.IfIndex)), in})
+			name, known := in.Row.Interface, in.Row.IfIndex
+			if in.Row.Below != "" {
+				name, known = in.Row.Below, in.Row.BelowIndex // compat: not the VMAC
+			}
+			out = append(out, row[*ledger.Instance]{index(in, links(name, known)), in})
 		}
 	}
 	return inOrder(out)

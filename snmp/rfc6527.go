@@ -88,12 +88,12 @@ func newRejects(why event.Reason) func(*ledger.Instance) agentx.Value {
 }
 
 // newMasterReason is priority(1), preempted(2) or masterNoResponse(3). compat: the
-// first is for a master that said goodbye, and all others are the last.
+// first is for a master that said goodbye, and all but two others are the last.
 func newMasterReason(why event.Reason) int32 {
 	switch why { //nolint:exhaustive // all others are one
 	case event.PriorityZero:
 		return 1
-	case event.Preempt:
+	case event.Preempt, event.Startup: // an owner that is MASTER at once
 		return 2
 	}
 	return 3

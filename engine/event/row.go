@@ -126,6 +126,9 @@ type InstanceRow struct {
 	ScriptDeleted string `json:"script_deleted,omitempty"`
 	Script        string `json:"script,omitempty"`
 	ScriptRxLower string `json:"script_rx_lower,omitempty"`
+	// Below is the interface that a VMAC or ipvlan is on, empty without one.
+	Below      string `json:"below,omitempty"`
+	BelowIndex int    `json:"below_ifindex,omitempty"`
 }
 
 // AddressRow is one address line of an instance.
