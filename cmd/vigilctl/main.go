@@ -94,7 +94,7 @@ func (a *app) root() *cobra.Command {
 		Use:   "vigilctl",
 		Short: "Ask a running vigild what is true, what happened, and why",
 		Long: "vigilctl asks a running vigild, over its control socket, what is true now, what\n" +
-			"happened, and why; and it checks, prints and explains configurations. It changes\n" +
+			"happened, and why; it checks, prints, plans and explains configurations. It changes\n" +
 			"nothing but what it is told to.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
