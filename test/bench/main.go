@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -48,6 +49,7 @@ var chapters = []chapter{
 	{"checks", "TCP checks of 5,000 servers beside HAProxy with one thread", checksRound},
 	{"crowded", "10,000 checks a second beside a virtual router", crowdedRound},
 	{"scrape10k", "one scrape of 10,000 real servers", scrapeManyRound},
+	{"ipvs", "TCP checks and the table of the kernel beside keepalived, in the emulated machine of test/vm", ipvsRound},
 	{"snmp", "walks by a manager, under a snmpd each", snmpRound},
 	{"reload", "reload of 2,277 virtual and 37,205 real servers", reloadRound},
 }
@@ -66,6 +68,8 @@ func run() int {
 	out := flag.String("json", "", "write all figures to this file")
 	watched := flag.Int("sentinel", -1, "only tell when this processor stands still: what the bench starts itself")
 	serving := flag.Int("servers", 0, "only be the servers that are checked, on this port: what the bench starts itself")
+	turn := flag.Int("turn", 0, "the number of the first round: which program goes first")
+	window := flag.Duration("window", 0, "how long to look at processor time, if not as long as usual")
 	flag.Parse()
 	if *serving > 0 {
 		fmt.Fprintln(os.Stderr, "bench: servers:", beServers(*serving))
@@ -82,6 +86,7 @@ func run() int {
 	if *quick {
 		p = plan{rounds: 1, window: 4 * time.Second, listen: 5 * time.Second, watch: min(*watch, 10*time.Second)}
 	}
+	p.window = cmp.Or(*window, p.window)
 	wanted, err := pick(*only)
 	if err != nil || p.rounds < 1 || flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "bench:", errors.Join(err, fmt.Errorf("see go run ./test/bench -h")))
@@ -103,7 +108,7 @@ func run() int {
 		fmt.Printf("\n== %s (%s)\n", c.what, c.name)
 		b.rows = nil
 		for n := range p.rounds {
-			if err := b.attempt(func() { c.round(b, p, n) }); err != nil {
+			if err := b.attempt(func() { c.round(b, p, *turn+n) }); err != nil {
 				fmt.Fprintf(os.Stderr, "bench: %s: %v\n", c.name, err)
 				failed++
 			}
