@@ -224,16 +224,6 @@ func realInterfaces(s *vrrp.Settings) []string {
 	})
 }
 
-// instanceOf finds an instance by its name.
-func instanceOf(s *vrrp.Settings, name string) *vrrp.InstanceSettings {
-	for i := range s.Instances {
-		if s.Instances[i].Name == name {
-			return &s.Instances[i]
-		}
-	}
-	return nil
-}
-
 // state is how an instance of a running router stands.
 func (n *Node) state(name string) event.State {
 	if n.Router == nil {

@@ -125,14 +125,27 @@ func busLife(t *testing.T, kind lab.Kind) (out busStory) {
 	const get, own = "org.freedesktop.DBus.Properties.Get", "string:org.keepalived.Vrrp1.Instance"
 	vi, vrrp := "/org/keepalived/Vrrp1/Instance/eth0/1/IPv4", "/org/keepalived/Vrrp1/Vrrp"
 	for _, call := range [][]string{
-		{vi, "org.freedesktop.DBus.Properties.GetAll", own}, {vi, get, own, "string:Name"}, {vi, get, own, "string:State"}, {vi, get, own, "string:Nope"},
-		{vi, get, "string:org.nope", "string:Name"}, {vi, "org.freedesktop.DBus.Properties.GetAll", "string:org.nope"},
-		{vi, "org.freedesktop.DBus.Properties.Set", own, "string:Name", "variant:string:x"}, {vi, "org.freedesktop.DBus.Properties.Nope"},
-		{vi, "org.keepalived.Vrrp1.Instance.SendGarp"}, {vi, "org.keepalived.Vrrp1.Instance.SendGarp", "string:x"}, {vi, "org.keepalived.Vrrp1.Instance.Nope"},
-		{vi, "org.nope.Nope"}, {vi, "org.freedesktop.DBus.Peer.Ping"}, {vi, "org.freedesktop.DBus.Peer.GetMachineId"},
-		{"/nothing", "org.freedesktop.DBus.Peer.Ping"}, {"/nothing", "org.keepalived.Vrrp1.Vrrp.PrintData"},
-		{vrrp, "org.keepalived.Vrrp1.Vrrp.PrintData"}, {vrrp, "org.keepalived.Vrrp1.Vrrp.PrintStats"}, {vrrp, "org.keepalived.Vrrp1.Vrrp.PrintStatsClear"},
-		{vrrp, "org.freedesktop.DBus.Properties.GetAll", "string:org.keepalived.Vrrp1.Vrrp"}, {vrrp, "org.keepalived.Vrrp1.Instance.SendGarp"},
+		{vi, "org.freedesktop.DBus.Properties.GetAll", own},
+		{vi, get, own, "string:Name"},
+		{vi, get, own, "string:State"},
+		{vi, get, own, "string:Nope"},
+		{vi, get, "string:org.nope", "string:Name"},
+		{vi, "org.freedesktop.DBus.Properties.GetAll", "string:org.nope"},
+		{vi, "org.freedesktop.DBus.Properties.Set", own, "string:Name", "variant:string:x"},
+		{vi, "org.freedesktop.DBus.Properties.Nope"},
+		{vi, "org.keepalived.Vrrp1.Instance.SendGarp"},
+		{vi, "org.keepalived.Vrrp1.Instance.SendGarp", "string:x"},
+		{vi, "org.keepalived.Vrrp1.Instance.Nope"},
+		{vi, "org.nope.Nope"},
+		{vi, "org.freedesktop.DBus.Peer.Ping"},
+		{vi, "org.freedesktop.DBus.Peer.GetMachineId"},
+		{"/nothing", "org.freedesktop.DBus.Peer.Ping"},
+		{"/nothing", "org.keepalived.Vrrp1.Vrrp.PrintData"},
+		{vrrp, "org.keepalived.Vrrp1.Vrrp.PrintData"},
+		{vrrp, "org.keepalived.Vrrp1.Vrrp.PrintStats"},
+		{vrrp, "org.keepalived.Vrrp1.Vrrp.PrintStatsClear"},
+		{vrrp, "org.freedesktop.DBus.Properties.GetAll", "string:org.keepalived.Vrrp1.Vrrp"},
+		{vrrp, "org.keepalived.Vrrp1.Instance.SendGarp"},
 	} {
 		out.answers = append(out.answers, fmt.Sprintf("%s: %s", strings.Join(call, " "), send(call[0], call[1:]...)))
 	}

@@ -58,8 +58,12 @@ func TestRules(t *testing.T) {
 	}
 	ours.Run(ctl, "ipvs", "restore", write(ruled))
 	for _, one := range []struct{ ipvsadm, vigilctl string }{
-		{"-Sn", "save"}, {"-Ln", "list"}, {"-Ln --stats", "list --stats"}, {"-Ln --rate", "list --rate"},
-		{"-Ln --thresholds", "list --thresholds"}, {"-Ln --stats --exact", "list --stats --exact"},
+		{"-Sn", "save"},
+		{"-Ln", "list"},
+		{"-Ln --stats", "list --stats"},
+		{"-Ln --rate", "list --rate"},
+		{"-Ln --thresholds", "list --thresholds"},
+		{"-Ln --stats --exact", "list --stats --exact"},
 	} {
 		want := theirs.Run(append([]string{"ipvsadm"}, strings.Fields(one.ipvsadm)...)...)
 		if got := ours.Run(append([]string{"ipvsadm"}, strings.Fields(one.ipvsadm)...)...); got != want {
