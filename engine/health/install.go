@@ -49,7 +49,9 @@ func (p *Pool) resumeServer(v *server, in *Resume) {
 			c.up, c.run = v.up, true
 		}
 		if c.set.Dynamic && c.probed() && up && in.HasWeight {
-			c.delta, in.HasWeight = int64(in.Weight)-int64(v.set.Weight), false
+			// What other checks take is in the weight too.
+			c.delta, in.HasWeight = 0, false
+			c.delta = int64(in.Weight) - p.summed(v)
 		}
 		if !c.up {
 			v.failed++

@@ -67,11 +67,16 @@ func (p *Pool) effective(v *server) int32 {
 	if v.overridden {
 		return v.override
 	}
+	return int32(min(max(p.summed(v), 0), math.MaxInt32))
+}
+
+// summed is the weight that is configured with what the checks add to it.
+func (p *Pool) summed(v *server) int64 {
 	w := int64(v.set.Weight)
 	for _, id := range v.checks {
 		w += p.checks[id].delta
 	}
-	return int32(min(max(w, 0), math.MaxInt32))
+	return w
 }
 
 // consider puts a server into the state that its checks ask for. id is the

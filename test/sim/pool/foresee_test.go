@@ -47,7 +47,7 @@ func foresee(n uint64, seen map[string]int) (lines []string, err error) {
 	// told apart by what made it: a resting server with none is taken for failed.
 	plain := func(text string) string {
 		words := strings.Fields(strings.ReplaceAll(text, "weight=0", "weight=1"))
-		return strings.Join(slices.DeleteFunc(words, func(s string) bool { return strings.HasPrefix(s, "brake=") || s == "dynamic" }), " ")
+		return strings.Join(slices.DeleteFunc(words, func(s string) bool { return strings.HasPrefix(s, "brake=") }), " ")
 	}
 	service := func(key string) string { return plain(g.service(key)) }
 	for _, s := range services[:1+g.IntN(3)] {
