@@ -15,6 +15,10 @@
 // The last line is how any test binary is run there, for example for what this
 // machine's kernel lacks: IPVS, dummy, VLAN, VRF, IPVLAN, netem.
 //
+// The tests of the whole table do not run beside each other: the kernel lists
+// services by their place in a hash that all network namespaces share, and while
+// one changes its own, a listing in another may have a service twice or not.
+//
 // Nothing imports it. It needs the programs of test/install.sh, and apt to
 // fetch the kernel once.
 //

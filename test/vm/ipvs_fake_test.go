@@ -78,7 +78,6 @@ func errno(err error) syscall.Errno {
 // the same reasons, which also shows that each error is put to its change, and
 // hold the same in the end.
 func TestFake(t *testing.T) {
-	t.Parallel()
 	_, c := director(t)
 	fake := ipvstest.New()
 	r := rand.New(rand.NewPCG(1, 2))

@@ -23,7 +23,6 @@ import (
 
 // TestTimeouts sets them and has ipvsadm say them.
 func TestTimeouts(t *testing.T) {
-	t.Parallel()
 	d, c := director(t)
 	for _, tc := range []struct {
 		set  ipvs.Timeouts
@@ -53,7 +52,6 @@ func TestTimeouts(t *testing.T) {
 // TestSyncDaemons starts and stops both, with all options and with none, and
 // has ipvsadm say them; then the other way round.
 func TestSyncDaemons(t *testing.T) {
-	t.Parallel()
 	modprobe(t, "ip_vs")
 	l := lab.New(t)
 	d := l.Router("director", l.Wire())
@@ -139,7 +137,6 @@ func TestSyncDaemons(t *testing.T) {
 // TestNamespaces: each has a table of its own, and a connection stays where it
 // was opened.
 func TestNamespaces(t *testing.T) {
-	t.Parallel()
 	modprobe(t, "ip_vs")
 	l := lab.New(t)
 	a, b := l.Router("a"), l.Router("b")

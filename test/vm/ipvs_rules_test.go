@@ -41,7 +41,6 @@ const ruled = `-A -t 10.0.0.1:http -s wrr -p 600
 // TestRules restores rules with ipvsadm and with vigilctl: the tables are the
 // same, and both programs say the same of either.
 func TestRules(t *testing.T) {
-	t.Parallel()
 	theirs, _ := director(t)
 	ours, _ := director(t)
 	ctl := lab.Binary(t, "vigilctl")

@@ -217,7 +217,6 @@ func bare(t ipvs.Table) []string {
 // TestTable says everything there is to say, each way: what we add is what
 // ipvsadm prints and what we read, and what ipvsadm adds is what we read.
 func TestTable(t *testing.T) {
-	t.Parallel()
 	d, c := director(t)
 	var ops []ipvs.Op
 	var want []string
