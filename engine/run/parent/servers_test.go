@@ -198,7 +198,7 @@ func TestProgramsAreTakenBack(t *testing.T) {
 		}
 		s.pass(time.Second)
 		const waits = 1 + programsMost
-		for _, id := range []uint64{1, waits, 7777} { // one that runs, one that waits, one that never was
+		for _, id := range []uint64{waits, 1, 7777} { // one that waits, one that runs (whose place the other would take), one that never was
 			check.link.Send(ipc.Frame{Type: ipc.Exec, ID: id})
 		}
 		s.pass(time.Second)
