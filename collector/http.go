@@ -82,7 +82,7 @@ func (c *Collector) Healthy(context.Context) error {
 	for _, role := range []event.Role{event.RoleVRRP, event.RoleCheck, event.RoleBFD} {
 		w := c.view().Worker(role.String())
 		switch {
-		case w == nil || !w.Up && w.Last.Reason == event.Shutdown: // not needed
+		case w == nil: // not needed so far
 		case !w.Up:
 			return fmt.Errorf("the %s worker is down", role)
 		default:

@@ -94,7 +94,6 @@ func TestHealthyAndReady(t *testing.T) {
 		l.Rows([]event.Row{{Global: &event.GlobalRow{Generation: 1}}})
 		l.Apply(about("check", event.WorkerStarted, event.ReasonNone))
 	}
-	servers.Apply(about("vrrp", event.WorkerLost, event.Shutdown)) // a reload took its last instance
 	crashed.Apply(about("check", event.WorkerLost, event.FailCrash))
 	sick := func(context.Context) error { return errors.New("the loop hangs") }
 	for _, c := range []struct {

@@ -144,32 +144,28 @@ func (p *Loop) result(_ *worker, f *ipc.Frame) {
 // command runs a request of the observe role; only the names in
 // Options.Commands exist.
 func (p *Loop) command(f *ipc.Frame) {
-	if f.Name == CommandReload {
+	switch f.Name {
+	case CommandReload:
 		p.askedBy(f)
 		p.askingNext = append(p.askingNext, f.ID)
 		p.reload()
-		return
-	}
-	if f.Name == CommandWeight {
+	case CommandWeight:
 		p.weigh(f)
-		return
-	}
-	if f.Name == CommandSet {
+	case CommandSet:
 		p.set(f)
-		return
-	}
-	if f.Name == CommandGarp {
+	case CommandGarp:
 		p.garp(f)
-		return
-	}
-	if f.Name == CommandTable {
+	case CommandTable:
 		p.table(f)
-		return
-	}
-	if f.Name == CommandRunning {
+	case CommandRunning:
 		p.running(f)
-		return
+	default:
+		p.option(f)
 	}
+}
+
+// option runs a command of Options.Commands, if there is one of that name.
+func (p *Loop) option(f *ipc.Frame) {
 	run := p.o.Commands[f.Name]
 	id, name, body := f.ID, f.Name, f.Body
 	if run == nil {
