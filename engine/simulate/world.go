@@ -4,7 +4,6 @@
 package simulate
 
 import (
-	"container/heap"
 	"time"
 
 	"github.com/vigild/vigild/engine/event"
@@ -36,8 +35,7 @@ type World struct {
 	// Moved is told of a host whose addresses or links have changed.
 	Moved func(*Node)
 
-	queue schedule
-	turn  uint64
+	agenda Agenda
 }
 
 // New returns a World without routers at Epoch.
@@ -50,37 +48,9 @@ const (
 	mostEvents = 100_000
 )
 
-// item is something that will happen.
-type item struct {
-	at   event.Instant
-	turn uint64 // first in, first out at the same time
-	do   func()
-}
-
-type schedule []item
-
-func (s schedule) Len() int { return len(s) }
-
-func (s schedule) Less(i, j int) bool {
-	return s[i].at < s[j].at || s[i].at == s[j].at && s[i].turn < s[j].turn
-}
-
-func (s schedule) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
-
-func (s *schedule) Push(x any) { *s = append(*s, x.(item)) }
-
-func (s *schedule) Pop() any {
-	last := len(*s) - 1
-	x := (*s)[last]
-	(*s)[last] = item{}
-	*s = (*s)[:last]
-	return x
-}
-
 // After makes something happen later.
 func (w *World) After(d time.Duration, do func()) {
-	w.turn++
-	heap.Push(&w.queue, item{w.Now.Add(d), w.turn, do})
+	w.agenda.Add(w.Now.Add(d), do)
 }
 
 // wall is the wall clock at an instant.
@@ -121,9 +91,7 @@ func (w *World) Flush() { w.Run(0) }
 
 // next is the time of the next thing to happen.
 func (w *World) next() (at event.Instant, ok bool) {
-	if len(w.queue) > 0 {
-		at, ok = w.queue[0].at, true
-	}
+	at, ok = w.agenda.Next()
 	for _, n := range w.Nodes {
 		if due, has := n.deadline(); has && (!ok || due < at) {
 			at, ok = due, true
@@ -135,8 +103,8 @@ func (w *World) next() (at event.Instant, ok bool) {
 // happen does what is due now: first what arrives, then the timers, as the
 // loop of a real router does.
 func (w *World) happen() {
-	if len(w.queue) > 0 && w.queue[0].at <= w.Now {
-		heap.Pop(&w.queue).(item).do()
+	if at, ok := w.agenda.Next(); ok && at <= w.Now {
+		w.agenda.Do()
 		return
 	}
 	for _, n := range w.Nodes {

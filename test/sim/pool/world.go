@@ -4,7 +4,6 @@
 package pool
 
 import (
-	"container/heap"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/vigild/vigild/engine/event"
 	"github.com/vigild/vigild/engine/health"
+	"github.com/vigild/vigild/engine/simulate"
 )
 
 // epoch is the simulated moment at which every World begins: far enough from
@@ -40,9 +40,8 @@ type spot struct {
 
 // World is one host with its pool, its kernel and the servers that it watches.
 type World struct {
-	now   event.Instant
-	queue schedule
-	turn  uint64
+	now    event.Instant
+	agenda simulate.Agenda
 
 	pool    *health.Pool // nil while no process runs
 	out     health.Output
@@ -71,40 +70,13 @@ type World struct {
 	err      error
 }
 
-type item struct {
-	at   event.Instant
-	turn uint64
-	do   func()
-}
-
-type schedule []item
-
-func (s schedule) Len() int { return len(s) }
-
-func (s schedule) Less(i, j int) bool {
-	return s[i].at < s[j].at || s[i].at == s[j].at && s[i].turn < s[j].turn
-}
-
-func (s schedule) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
-
-func (s *schedule) Push(x any) { *s = append(*s, x.(item)) }
-
-func (s *schedule) Pop() any {
-	last := len(*s) - 1
-	x := (*s)[last]
-	(*s)[last] = item{}
-	*s = (*s)[:last]
-	return x
-}
-
 func newWorld() *World {
 	return &World{now: epoch, spots: map[spot]condition{}, inFlight: map[health.CheckID]uint32{}}
 }
 
 // after makes something happen later.
 func (w *World) after(d time.Duration, do func()) {
-	w.turn++
-	heap.Push(&w.queue, item{w.now.Add(d), w.turn, do})
+	w.agenda.Add(w.now.Add(d), do)
 }
 
 // outside is the name of an event of another role.
@@ -125,8 +97,8 @@ func (w *World) run(d time.Duration) {
 	end := w.now.Add(d)
 	for w.err == nil {
 		at, ok := end, false
-		if len(w.queue) > 0 && w.queue[0].at <= end {
-			at, ok = w.queue[0].at, true
+		if first, some := w.agenda.Next(); some && first <= end {
+			at, ok = first, true
 		}
 		if w.pool != nil {
 			if due, has := w.pool.Deadline(); has && due <= at {
@@ -141,7 +113,7 @@ func (w *World) run(d time.Duration) {
 			break
 		}
 		w.now = max(w.now, at)
-		heap.Pop(&w.queue).(item).do()
+		w.agenda.Do()
 	}
 	w.now = end
 }
