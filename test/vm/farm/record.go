@@ -4,8 +4,6 @@
 package farm
 
 import (
-	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vigild/vigild/engine/sys/ipvs"
+	"github.com/vigild/vigild/engine/sys/ipvs/rules"
 	"github.com/vigild/vigild/test/netns/lab"
 )
 
@@ -163,91 +162,11 @@ func (r *Recorder) agrees(want []string) {
 
 // Save writes a table as ipvsadm -Sn does, sorted.
 func Save(t ipvs.Table) []string {
-	out := []string{}
-	for i := range t.Services {
-		e := &t.Services[i]
-		name := service(e.Key)
-		out = append(out, "-A "+name+" -s "+e.Scheduler+persistence(&e.Service)+flags(&e.Service))
-		for j := range e.Destinations {
-			out = append(out, "-a "+name+destination(&e.Destinations[j].Destination))
+	return slices.Sorted(func(yield func(string) bool) {
+		for line := range strings.Lines(rules.Save(t)) {
+			if !yield(strings.TrimSuffix(line, "\n")) {
+				return
+			}
 		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-func service(k ipvs.Key) string {
-	at := netip.AddrPortFrom(k.Addr, k.Port)
-	switch {
-	case k.Mark != 0 && k.Family == ipvs.IPv6:
-		return fmt.Sprintf("-f %d -6", k.Mark)
-	case k.Mark != 0:
-		return fmt.Sprintf("-f %d", k.Mark)
-	case k.Protocol == ipvs.TCP:
-		return fmt.Sprintf("-t %s", at)
-	case k.Protocol == ipvs.UDP:
-		return fmt.Sprintf("-u %s", at)
-	}
-	return fmt.Sprintf("--sctp-service %s", at)
-}
-
-func persistence(s *ipvs.Service) (out string) {
-	if s.Persistent() {
-		out = fmt.Sprintf(" -p %d", int(s.Timeout.Seconds()))
-		switch {
-		case s.Netmask == 0:
-		case s.Family == ipvs.IPv6:
-			out += fmt.Sprintf(" -M %d", s.Netmask)
-		default:
-			m := s.Netmask
-			out += " -M " + netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)}).String()
-		}
-	}
-	if s.Engine != "" {
-		out += " --pe " + s.Engine
-	}
-	if s.Flags&ipvs.OnePacket != 0 {
-		out += " -o"
-	}
-	return out
-}
-
-// flags are written with the names that the scheduler gives them.
-func flags(s *ipvs.Service) string {
-	names := []string{"flag-1", "flag-2", "flag-3"}
-	if s.Scheduler == "sh" || s.Scheduler == "mh" {
-		names[0], names[1] = s.Scheduler+"-fallback", s.Scheduler+"-port"
-	}
-	var set []string
-	for i, name := range names {
-		if s.Flags&(ipvs.SchedFlag1<<i) != 0 {
-			set = append(set, name)
-		}
-	}
-	if len(set) == 0 {
-		return ""
-	}
-	return " -b " + strings.Join(set, ",")
-}
-
-func destination(d *ipvs.Destination) string {
-	how := map[ipvs.Method]string{ipvs.NAT: "-m", ipvs.Tunnel: "-i", ipvs.Direct: "-g", ipvs.Local: "-l", ipvs.Bypass: "-b"}[d.Method]
-	out := fmt.Sprintf(" -r %s %s -w %d", d.At(), how, d.Weight)
-	if d.Method != ipvs.Tunnel {
-		return out
-	}
-	out += " --tun-type " + d.TunnelType.String()
-	if d.TunnelType == ipvs.GUE {
-		out += fmt.Sprintf(" --tun-port %d", d.TunnelPort)
-	}
-	switch {
-	case d.TunnelType == ipvs.IPIP:
-	case d.TunnelFlags&ipvs.Checksum != 0:
-		out += " --tun-csum"
-	case d.TunnelFlags&ipvs.RemoteChecksum != 0:
-		out += " --tun-remcsum"
-	default:
-		out += " --tun-nocsum"
-	}
-	return out
+	})
 }
